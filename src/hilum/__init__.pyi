@@ -1,0 +1,24 @@
+from hilum.case import Case as Case
+from hilum.image import Image as Image
+from hilum.image import LabelMap as LabelMap
+from hilum.pipeline import analyse as analyse
+from hilum.readers import read as read
+from hilum.scoring import score as score
+from hilum.segmentation.lesions import segment_lesions as segment_lesions
+from hilum.segmentation.lungs import segment_lungs as segment_lungs
+from hilum.writers import write as write
+
+__all__ = [
+    "Case",
+    "Image",
+    "LabelMap",
+    "__version__",
+    "analyse",
+    "read",
+    "score",
+    "segment_lesions",
+    "segment_lungs",
+    "write",
+]
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Many cases: mappers over one function."""

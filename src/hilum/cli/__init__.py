@@ -1,0 +1,1 @@
+"""The ``hilum`` command: one module a subcommand, each with its ``command``."""

@@ -1,0 +1,60 @@
+"""The ``hilum`` command: finds its subcommands by name, and turns our errors into one line and a status.
+
+Exit status: 0 done, 1 an error of ours, 2 usage, 3 some cases failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+from hilum import __version__
+from hilum.errors import Error
+
+COMMANDS = ("analyse", "demo", "info", "models", "evaluate", "train", "export")
+"""Subcommands in the order of the help; each is ``command`` in the module of its name in this package."""
+
+DEBUG = "hilum.debug"
+"""Key of the context's ``meta``: whether an error of ours shows its traceback."""
+
+
+class Hilum(click.Group):
+    """A group whose subcommands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all subcommands."""
+        return [name for name in COMMANDS if find_spec(f"hilum.cli.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand of a name, None if there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return import_module(f"hilum.cli.{cmd_name}").command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """The subcommand's result; its errors as one line, unless a traceback was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(130)
+        except Error as error:
+            if ctx.meta.get(DEBUG, False):
+                raise
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Hilum, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def app() -> None:
+    """Lungs, lesions and severity scores from chest X-rays.
+
+    For research. Not a medical device: no result may be used for the care of a patient.
+    """
+
+
+def main() -> None:
+    """Run the command line; exits with its status."""
+    app(prog_name="hilum")

@@ -1,0 +1,137 @@
+"""Masks and images as files: PNG for films, NIfTI for films and volumes, always on the image's own grid.
+
+PNG holds the numbers of a label map as they are (8-bit grey: 0 nothing, 1, 2, 3 the structures), in the rows and
+columns of the input; it carries no spacing and no orientation.
+
+NIfTI holds a film as a volume one slice thick that stands upright in the patient, so that a viewer shows it as a
+coronal picture with the right side labels whichever way its rows and columns run: the first axis is the column
+index, the second the row index, the directions are those of the film's orientation, the origin is the centre of
+the first pixel. A film whose spacing is unknown gets 1 mm a pixel, and the header's description says so; so it
+does when the spacing holds at the detector, where lengths are larger than in the patient.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.errors import WriteError
+from hilum.geometry import PlaneGrid, SpacingAt, VolumeGrid
+from hilum.image import Image, LabelMap, Quantity
+from hilum.registry import unknown
+
+from .png import encode_png
+from .whole import whole_file
+
+if TYPE_CHECKING:
+    import SimpleITK
+
+ENDINGS = {"png": ".png", "nifti": ".nii.gz"}
+"""The formats of ``settings.output.masks`` and the endings of their files."""
+
+_DIRECTIONS = {"L": (1.0, 0.0, 0.0), "R": (-1.0, 0.0, 0.0), "H": (0.0, 0.0, 1.0), "F": (0.0, 0.0, -1.0)}
+
+_DESCRIPTIONS = {
+    SpacingAt.UNKNOWN: "film; plane of the spacing unknown",
+    SpacingAt.DETECTOR: "film; spacing holds at the detector",
+    SpacingAt.PATIENT: "film; spacing holds at the patient",
+}
+
+
+def write(artefact: Image | LabelMap, path: Path | str) -> Path:
+    """Write a label map or an image to a file, in the format of its ending, and give back the path.
+
+    The file appears when it is whole. What it holds is the array on its own grid, value by value; only an image
+    of probabilities becomes 0 to 255 in a PNG file.
+
+    Parameters
+    ----------
+    artefact : a film's or a volume's label map or image
+    path : ends in ``.png``, ``.nii`` or ``.nii.gz``; its folder is created
+
+    Raises
+    ------
+    WriteError
+        The ending is unknown, the format cannot hold such an array, or the disk refuses.
+    """
+    path = Path(path)
+    name = path.name.lower()
+    if name.endswith(".png"):
+        content = _as_png(artefact, path)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(content)
+    elif name.endswith((".nii", ".nii.gz")):
+        with whole_file(path) as unfinished:
+            write_nifti(artefact, unfinished)
+    else:
+        raise WriteError(
+            f"Cannot write {str(path)!r}: {unknown('format', path.suffix, ('.png', '.nii', '.nii.gz'))}", path=path
+        )
+    return path
+
+
+def as_bytes(probability: NDArray[Any]) -> NDArray[np.uint8]:
+    """Probabilities 0 to 1 as 0 to 255, rounded; of the same shape."""
+    return np.rint(np.clip(probability, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
+
+
+def _as_png(artefact: Image | LabelMap, path: Path) -> bytes:
+    array = artefact.array
+    if isinstance(artefact, Image) and artefact.quantity is Quantity.PROBABILITY:
+        array = as_bytes(array)
+    try:
+        return encode_png(array, is_picture=isinstance(artefact, Image))
+    except ValueError as error:
+        raise WriteError(
+            f"Cannot write {str(path)!r}: {error}. Choose a path that ends in .nii.gz.", path=path
+        ) from error
+
+
+def write_nifti(artefact: Image | LabelMap, path: Path) -> None:
+    """Write a label map or an image as NIfTI, straight to ``path``.
+
+    Raises
+    ------
+    WriteError
+        NIfTI cannot hold such an array or grid, or the disk refuses.
+    """
+    import SimpleITK
+
+    try:
+        SimpleITK.WriteImage(to_simpleitk(artefact), str(path), useCompression=True, compressionLevel=1)
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise WriteError(f"Cannot write a NIfTI file of this {artefact.array.dtype} image: {error}", path=path) from error
+
+
+def to_simpleitk(artefact: Image | LabelMap) -> SimpleITK.Image:
+    """A SimpleITK image of the same values in the same place; a film becomes one slice (see the module's text)."""
+    import SimpleITK
+
+    grid = artefact.grid
+    array = artefact.array[np.newaxis] if isinstance(grid, PlaneGrid) else artefact.array
+    made = SimpleITK.GetImageFromArray(array)
+    axes, spacing = _film_axes(grid) if isinstance(grid, PlaneGrid) else _volume_axes(grid)
+    made.SetSpacing(spacing)
+    made.SetDirection(axes.ravel().tolist())
+    if isinstance(grid, PlaneGrid):
+        unscaled = "film; spacing unknown, 1 mm stands for a pixel"
+        made.SetMetaData("ITK_FileNotes", unscaled if grid.spacing_mm is None else _DESCRIPTIONS[grid.spacing_at])
+    else:
+        made.SetOrigin(grid.affine[:3, 3].tolist())
+    return made
+
+
+def _film_axes(grid: PlaneGrid) -> tuple[NDArray[np.float64], tuple[float, ...]]:
+    """Unit vectors (LPS, one a column) and spacing in mm of a film's column, row and depth axes."""
+    columns, rows = _DIRECTIONS[grid.orientation.columns], _DIRECTIONS[grid.orientation.rows]
+    spacing = grid.spacing_mm or (1.0, 1.0)
+    return np.stack([columns, rows, np.cross(columns, rows)], axis=1), (spacing[1], spacing[0], 1.0)
+
+
+def _volume_axes(grid: VolumeGrid) -> tuple[NDArray[np.float64], tuple[float, ...]]:
+    """Unit vectors (LPS, one a column) and spacing in mm of a volume's column, row and slice axes."""
+    spacing = grid.spacing_mm[::-1]
+    return grid.affine[:3, 2::-1] / np.array(spacing), spacing

@@ -1,0 +1,1 @@
+"""Networks: what their cards say, where they are, and the engines that run them."""

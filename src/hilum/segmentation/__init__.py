@@ -1,0 +1,1 @@
+"""Lungs, their zones, and lesions."""

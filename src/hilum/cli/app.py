@@ -11,13 +11,11 @@ from importlib.util import find_spec
 import click
 
 from hilum import __version__
+from hilum.cli.talk import DEBUG
 from hilum.errors import Error
 
 COMMANDS = ("analyse", "demo", "info", "models", "evaluate", "train", "export")
 """Subcommands in the order of the help; each is ``command`` in the module of its name in this package."""
-
-DEBUG = "hilum.debug"
-"""Key of the context's ``meta``: whether an error of ours shows its traceback."""
 
 
 class Hilum(click.Group):

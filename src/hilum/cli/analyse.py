@@ -1,0 +1,41 @@
+"""``hilum analyse``: the main job, from files to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hilum.cli.options import chosen_settings, setting, settings_sources
+from hilum.cli.talk import TalkingCommand
+
+
+@click.command("analyse", cls=TalkingCommand)
+@click.argument("scans", nargs=-1, required=True, metavar="SCAN...", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the results: one folder a case in it, and results.csv.",
+)
+@setting("output.masks", "--mask-format")
+@setting("output.overlay", "--overlay/--no-overlay")
+@setting("output.report", "--report/--no-report")
+@setting("output.probability", "--probability/--no-probability")
+@setting("runtime.engine", "--engine")
+@setting("runtime.precision", "--precision")
+@setting("runtime.threads", "--threads")
+@setting("runtime.workers", "--workers")
+@settings_sources
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome of every case as JSON.")
+def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
+    """Find lungs and lesions on chest X-rays, score them, write results.
+
+    SCAN is a film (DICOM, PNG, JPEG, TIFF, BMP), a folder of films, or a zip file; there may be several.
+    """
+    from hilum.cli.run import finish, run
+    from hilum.readers import find
+
+    settings = chosen_settings()
+    finish(run(find(scans, settings.read), output, settings), as_json=as_json)

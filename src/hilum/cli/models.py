@@ -1,0 +1,69 @@
+"""``hilum models``: which networks there are, and what their cards say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from hilum.cli.talk import TalkingCommand
+
+if TYPE_CHECKING:
+    from hilum.models.card import Card
+
+
+@click.group("models")
+def command() -> None:
+    """Networks: which there are, and what they are good for."""
+
+
+@command.command("list", cls=TalkingCommand)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:  # noqa: FBT001 - click's keyword
+    """List the networks in the package and in the folders of HILUM_MODELS."""
+    from hilum.models.catalogue import DEFAULTS, card, names
+
+    rows = [
+        {"name": each.name, "version": each.version, "task": each.task, "title": each.title}
+        | {"is_default": DEFAULTS[each.task] == each.name}
+        for each in map(card, names())
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        click.echo(f"{row['name']} {row['version']}  {row['title']}{' (default)' if row['is_default'] else ''}")
+
+
+@command.command("show", cls=TalkingCommand)
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
+def show(name: str, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
+    """Show the card of a network: use, limits, data, measured figures."""
+    import tomllib
+
+    from hilum.models.card import CARD
+    from hilum.models.catalogue import card
+
+    found = card(name)
+    if as_json:
+        table = tomllib.loads((found.folder / CARD).read_text(encoding="utf-8"))
+        click.echo(json.dumps(table, indent=2, ensure_ascii=False))
+        return
+    click.echo("\n".join(_page(found)))
+
+
+def _page(card: Card) -> Iterator[str]:
+    yield f"{card.name} {card.version}: {card.title}"
+    yield f"  {card.intended_use}"
+    yield f"  Licence {card.licence}; recipe {card.recipe}; SHA-256 {card.sha256}"
+    yield from ("", "Limits", *(f"  - {limit}" for limit in card.limits))
+    yield from ("", "Measured, with 95 % intervals")
+    for each in card.metrics:
+        interval = f"{each.estimate:.3f} ({each.low:.3f} to {each.high:.3f})"
+        yield f"  {each.figure:<28} {interval}  {each.split}, {each.n_cases} images"
+    yield from ("", "Trained on")
+    for data in card.training_data:
+        yield f"  {data.name}: {data.n_cases} images for {data.purpose}; {data.licence}; {data.source}"

@@ -1,0 +1,158 @@
+"""Options that are settings, made from the settings' own declarations."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+
+from hilum.settings import Settings, as_json, parse_value, resolve
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+CHOSEN = "hilum.chosen"
+"""Key of the context's ``meta``: settings given on the command line, by dotted key."""
+
+FILE = "hilum.settings-file"
+"""Key of the context's ``meta``: the settings file given on the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One setting as it is declared.
+
+    Attributes
+    ----------
+    key : dotted, such as ``output.report``
+    type : its annotation, resolved
+    default : what holds if nobody sets it
+    meaning : its line in the docstring of its table
+    """
+
+    key: str
+    type: Any
+    default: Any
+    meaning: str
+
+
+def declared() -> Iterator[Declared]:
+    """Every setting there is, in the order of declaration."""
+    tables = typing.get_type_hints(Settings)
+    for table in fields(Settings):
+        kind = tables[table.name]
+        annotations, meanings = typing.get_type_hints(kind), _meanings(kind.__doc__ or "")
+        for item in fields(kind):
+            key = f"{table.name}.{item.name}"
+            yield Declared(key, annotations[item.name], _default(item), meanings.get(item.name, ""))
+
+
+def _default(item: Field[Any]) -> Any:
+    return item.default if item.default_factory is MISSING else item.default_factory()
+
+
+def _meanings(docstring: str) -> dict[str, str]:
+    """What ``name : meaning`` lines say, with the lines that are indented below them."""
+    found = re.findall(r"^ *(\w+) : (.+(?:\n {8,}\S.*)*)", docstring, flags=re.MULTILINE)
+    return {name: " ".join(meaning.split()).replace("``", "") for name, meaning in found}
+
+
+def setting(key: str, flag: str) -> Decorator[Command]:
+    """An option that sets one setting; its type, help and default are the setting's own.
+
+    Parameters
+    ----------
+    key : dotted, such as ``output.report``
+    flag : as it is typed, such as ``--report/--no-report``
+    """
+    known = next(item for item in declared() if item.key == key)
+    is_list = typing.get_origin(known.type) is tuple
+    default = ", ".join(known.default) if is_list else {True: "on", False: "off"}.get(known.default, known.default)
+    return click.option(
+        flag,
+        type=_click_type(typing.get_args(known.type)[0] if is_list else known.type),
+        multiple=is_list,
+        default=None,
+        expose_value=False,
+        callback=lambda context, _, value: _choose(context, key, value),
+        help=f"{known.meaning[:1].upper()}{known.meaning[1:]}{'; repeat for several' if is_list else ''}."
+        f"  [default: {default}]",
+    )
+
+
+def _click_type(wanted: Any) -> click.ParamType | None:
+    if typing.get_origin(wanted) is Literal:
+        return click.Choice(typing.get_args(wanted))
+    return {int: click.IntRange(min=0), bool: click.BOOL, str: click.STRING}[wanted]
+
+
+def _choose(context: click.Context, key: str, value: Any) -> None:
+    if value is None or value == ():
+        return
+    chosen = context.meta.setdefault(CHOSEN, {})
+    if key in chosen:
+        raise click.UsageError(f"The setting {key} is given twice.", context)
+    chosen[key] = value
+
+
+def settings_sources(command: Command) -> Command:
+    """``--settings FILE`` and ``--set KEY=VALUE``."""
+    command = click.option(
+        "--set",
+        multiple=True,
+        metavar="KEY=VALUE",
+        expose_value=False,
+        callback=_assign,
+        help="Any setting by its dotted key, its value as in TOML; repeat for several.",
+    )(command)
+    return click.option(
+        "--settings",
+        "settings_file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        expose_value=False,
+        callback=_remember_file,
+        help="A TOML file of settings; environment variables and options go before it.",
+    )(command)
+
+
+def _assign(context: click.Context, _: click.Parameter, assignments: tuple[str, ...]) -> None:
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{assignment!r} is not KEY=VALUE.", context, param_hint="--set")
+        _choose(context, key.strip(), parse_value(text.strip()))
+
+
+def _remember_file(context: click.Context, _: click.Parameter, file: Path | None) -> None:
+    context.meta[FILE] = file
+
+
+def chosen_settings() -> Settings:
+    """The settings of this run: defaults < file < environment < command line.
+
+    Raises
+    ------
+    SettingsError
+        A key is unknown, or a value has the wrong type.
+    """
+    meta = click.get_current_context().meta
+    return resolve(meta.get(FILE), overrides=meta.get(CHOSEN, {}))
+
+
+def as_toml(settings: Settings) -> str:
+    """A settings file that says the same as ``settings``."""
+    lines: list[str] = []
+    for table, values in as_json(settings).items():
+        lines += [f"[{table}]", *(f"{key} = {toml_value(value)}" for key, value in dict(values).items()), ""]
+    return "\n".join(lines).rstrip()
+
+
+def toml_value(value: Any) -> str:
+    """A text, number, truth value or list of them as TOML, which writes these as JSON does."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,97 @@
+"""What commands say on stderr: the log, as loud as asked, and a progress bar where a person is watching."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+DEBUG = "hilum.debug"
+"""Key of the context's ``meta``: show all steps, and the traceback of an error."""
+
+VERBOSE = "hilum.verbose"
+"""Key of the context's ``meta``: tell the steps."""
+
+QUIET = "hilum.quiet"
+"""Key of the context's ``meta``: tell errors only."""
+
+OPTIONS = (
+    ("--quiet", "-q", QUIET, "Tell errors only."),
+    ("--verbose", "-v", VERBOSE, "Tell the steps."),
+    ("--debug", None, DEBUG, "Tell everything, with the traceback of an error."),
+)
+"""Long name, short name, key and help of the options that every command has."""
+
+
+class TalkingCommand(click.Command):
+    """A command with ``-q``, ``-v`` and ``--debug``, whose log speaks on stderr."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.params += [_option(*each) for each in OPTIONS]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The command's result; the log is heard while it runs."""
+        with _log_on_stderr(_level(ctx)):
+            return super().invoke(ctx)
+
+
+def _option(long: str, short: str | None, key: str, meaning: str) -> click.Option:
+    def remember(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's order
+        context.meta[key] = value
+
+    names = [long] if short is None else [short, long]
+    return click.Option(names, is_flag=True, expose_value=False, callback=remember, help=meaning)
+
+
+def _level(context: click.Context) -> int:
+    levels = {DEBUG: logging.DEBUG, VERBOSE: logging.INFO, QUIET: logging.ERROR}
+    return next((level for key, level in levels.items() if context.meta.get(key)), logging.WARNING)
+
+
+class _Stderr(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"{record.levelname.lower()}: {self.format(record)}", err=True)
+
+
+@contextmanager
+def _log_on_stderr(level: int) -> Iterator[None]:
+    """Our own log from ``level`` on; warnings of other libraries only when the steps are told."""
+    ours, theirs, handler = logging.getLogger("hilum"), logging.getLogger(), _Stderr()
+    before = ours.level, theirs.level
+    ours.setLevel(level)
+    theirs.setLevel(logging.WARNING if level < logging.WARNING else logging.CRITICAL)
+    theirs.addHandler(handler)
+    logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        theirs.removeHandler(handler)
+        ours.setLevel(before[0])
+        theirs.setLevel(before[1])
+
+
+@contextmanager
+def progress(length: int) -> Iterator[Callable[[str], None]]:
+    """A bar over ``length`` steps, seen only on a terminal.
+
+    Gives a function to call after each step, with what went wrong in it, empty if nothing did.
+    """
+    quiet = click.get_current_context().meta.get(QUIET, False)
+    hidden = quiet or length < 2 or not sys.stderr.isatty()
+    with click.progressbar(length=length, file=sys.stderr, hidden=hidden, show_pos=True) as bar:
+
+        def step(trouble: str) -> None:
+            if trouble:
+                click.echo(f"{'' if hidden else _CLEAR_LINE}{trouble}", err=True)
+            bar.update(1)
+
+        yield step
+
+
+_CLEAR_LINE = "\r\x1b[K"

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from hilum.errors import ModelError
 
+from .engines import load_onnxruntime
 from .plan import Plan
 from .runtime import Arrays, Sizes
 
+onnxruntime: Any = load_onnxruntime()
 _NATIVE: Any = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
 
 FAILURES: tuple[type[Exception], ...] = (
@@ -47,7 +48,6 @@ class OnnxRuntime:
     """
 
     def __init__(self, weights: Path, plan: Plan) -> None:
-        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = plan.threads

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from hilum.errors import ModelError
 
+from .engines import load_openvino
 from .plan import Plan
 from .runtime import Arrays, Sizes
 
@@ -63,7 +63,7 @@ class OpenVino:
 
 @cache
 def _core() -> Any:
-    return openvino.Core()
+    return load_openvino().Core()
 
 
 def has_bfloat16() -> bool:

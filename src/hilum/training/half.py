@@ -58,10 +58,10 @@ def _halve(graph: GraphProto, smallest: int) -> None:
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < smallest:
             continue
         name, values = tensor.name, numpy_helper.to_array(tensor)
-        if np.abs(values).max() > np.finfo(np.float16).max:
+        largest = np.abs(values).max()
+        if not largest <= np.finfo(np.float16).max:  # so that NaN is refused, too
             raise ModelError(
-                f"Cannot store the weights {name!r} as float16: they reach {np.abs(values).max():.3g}, "
-                f"and float16 ends at 65504. Leave them in float32."
+                f"Cannot store the weights {name!r} as float16: they reach {largest:.3g}, and float16 ends at 65504."
             )
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}/half"))
         casts.append(helper.make_node("Cast", [tensor.name], [name], name=f"{name}/cast", to=TensorProto.FLOAT))
@@ -75,6 +75,9 @@ def _strip(graph: GraphProto) -> None:
     graph.doc_string = ""
     del graph.metadata_props[:]
     del graph.value_info[:]
+    for tensor in graph.initializer:
+        tensor.doc_string = ""
+        tensor.ClearField("data_location")
     for node in graph.node:
         node.doc_string = ""
         del node.metadata_props[:]

@@ -73,7 +73,6 @@ def setting(key: str, flag: str) -> Decorator[Command]:
     """
     known = next(item for item in declared() if item.key == key)
     is_list = typing.get_origin(known.type) is tuple
-    default = ", ".join(known.default) if is_list else {True: "on", False: "off"}.get(known.default, known.default)
     return click.option(
         flag,
         type=_click_type(typing.get_args(known.type)[0] if is_list else known.type),
@@ -82,8 +81,14 @@ def setting(key: str, flag: str) -> Decorator[Command]:
         expose_value=False,
         callback=lambda context, _, value: _choose(context, key, value),
         help=f"{known.meaning[:1].upper()}{known.meaning[1:]}{'; repeat for several' if is_list else ''}."
-        f"  [default: {default}]",
+        f"  [default: {_shown(known.default)}]",
     )
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return ", ".join(default) if isinstance(default, tuple) else str(default)
 
 
 def _click_type(wanted: Any) -> click.ParamType | None:

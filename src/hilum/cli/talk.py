@@ -27,6 +27,9 @@ OPTIONS = (
 """Long name, short name, key and help of the options that every command has."""
 
 
+_CLEAR_LINE = "\r\x1b[K"
+
+
 class TalkingCommand(click.Command):
     """A command with ``-q``, ``-v`` and ``--debug``, whose log speaks on stderr."""
 
@@ -88,10 +91,7 @@ def progress(length: int) -> Iterator[Callable[[str], None]]:
 
         def step(trouble: str) -> None:
             if trouble:
-                click.echo(f"{'' if hidden else _CLEAR_LINE}{trouble}", err=True)
+                click.echo(f"{'' if hidden else _CLEAR_LINE}{trouble}", err=True, color=not hidden)
             bar.update(1)
 
         yield step
-
-
-_CLEAR_LINE = "\r\x1b[K"

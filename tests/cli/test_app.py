@@ -1,0 +1,66 @@
+"""The command group: its subcommands, its errors, its exit statuses."""
+
+from __future__ import annotations
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from hilum import __version__
+from hilum.cli.app import COMMANDS, app
+from hilum.cli.talk import TalkingCommand
+from hilum.errors import Error, Refused
+
+
+def invoke_failing(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: str) -> Result:
+    @click.command(cls=TalkingCommand)
+    def failing() -> None:
+        raise error
+
+    monkeypatch.setattr(app, "get_command", lambda *_: failing)
+    return CliRunner().invoke(app, ["failing", *arguments])
+
+
+def test_every_command_can_be_had_and_has_help() -> None:
+    context = click.Context(app)
+    names = app.list_commands(context)
+    assert {"analyse", "demo", "info", "models"} <= set(names) <= set(COMMANDS)
+    for name in names:
+        command = app.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.get_short_help_str(limit=200).endswith((".", "..."))
+
+
+def test_unknown_commands_are_usage_errors() -> None:
+    result = CliRunner().invoke(app, ["analyze"])
+    assert result.exit_code == 2
+    assert "analyze" in result.stderr
+
+
+def test_version() -> None:
+    assert CliRunner().invoke(app, ["--version"], prog_name="hilum").output == f"hilum {__version__}\n"
+
+
+def test_our_error_is_one_line_and_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = invoke_failing(monkeypatch, Refused("No film.", code="not-a-film"))
+    assert result.exit_code == 1
+    assert result.stderr == "Error: No film.\n"
+    assert result.stdout == ""
+
+
+def test_debug_shows_where_our_error_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = invoke_failing(monkeypatch, Error("No film."), "--debug")
+    assert isinstance(result.exception, Error)
+    assert result.exit_code == 1
+
+
+def test_a_defect_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = invoke_failing(monkeypatch, ZeroDivisionError())
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = invoke_failing(monkeypatch, KeyboardInterrupt())
+    assert result.exit_code == 130
+    assert result.stderr.strip() == "Interrupted."

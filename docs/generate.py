@@ -15,6 +15,7 @@ import click
 from hilum.cli.app import app
 from hilum.cli.options import declared, toml_value
 from hilum.cli.talk import OPTIONS
+from hilum.scoring import DEFINITIONS
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTICE = "<!-- Made by docs/generate.py from the code; `make docs` makes it again. -->"
@@ -22,7 +23,8 @@ NOTICE = "<!-- Made by docs/generate.py from the code; `make docs` makes it agai
 
 def pages() -> dict[str, str]:
     """Every generated page: file name to text."""
-    return {"cli.md": "\n".join(_cli()) + "\n", "settings.md": "\n".join(_settings()) + "\n"}
+    made = {"cli.md": _cli(), "scores.md": _scores(), "settings.md": _settings()}
+    return {name: "\n".join(lines) + "\n" for name, lines in made.items()}
 
 
 def stale() -> list[str]:
@@ -51,10 +53,11 @@ def _cli() -> Iterator[str]:
 
 
 def _command(name: str, command: click.Command) -> Iterator[str]:
-    arguments = [each.make_metavar(click.Context(command)) for each in command.params if isinstance(each, click.Argument)]
-    yield from ("", f"## {name}", "", f"`{' '.join([name, *arguments])}`", "", _paragraphs(command.help or ""))
     shared = {long for long, *_ in OPTIONS}
     options = [each for each in command.params if isinstance(each, click.Option) and not shared & set(each.opts)]
+    arguments = [each.make_metavar(click.Context(command)) for each in command.params if isinstance(each, click.Argument)]
+    needed = [f"{each.opts[0]} {_value_name(each)}" for each in options if each.required]
+    yield from ("", f"## {name}", "", f"`{' '.join([name, *arguments, *needed])}`", "", _paragraphs(command.help or ""))
     if options:
         yield from ("", "| option | meaning |", "| --- | --- |")
         yield from (_option(each) for each in options)
@@ -70,13 +73,34 @@ def _paragraphs(help_text: str) -> str:
 def _option(option: click.Option) -> str:
     names = ", ".join(option.opts) + (f" / {option.secondary_opts[0]}" if option.secondary_opts else "")
     if isinstance(option.type, click.Choice):
-        names += f" [{'|'.join(option.type.choices)}]"
+        names += f" [{'\\|'.join(option.type.choices)}]"
     elif not option.is_flag:
-        names += f" {option.metavar or option.type.name.upper()}"
+        names += f" {_value_name(option)}"
     notes = " (required)" if option.required else ""
     if option.show_default and option.default is not None:
         notes += f" [default: {option.default}]"
     return f"| `{names}` | {' '.join((option.help or '').split())}{notes} |"
+
+
+def _value_name(option: click.Option) -> str:
+    return option.metavar or option.type.name.split()[0].upper()
+
+
+def _scores() -> Iterator[str]:
+    yield from ("# Scores", "", NOTICE, "")
+    yield from (
+        "The id is the key in `result.json` and the column in `results.csv`. A score that cannot be measured is absent",
+        "with its reason, never 0.",
+    )
+    for name in DEFINITIONS:
+        each = DEFINITIONS[name]
+        low, high = each.range
+        yield from ("", f"## `{each.id}`: {each.title}", "", each.definition, "")
+        yield f"* Range: {low:g} to {high:g} {each.unit}"
+        yield f"* From: {', '.join(each.inputs)}"
+        yield f"* {'Estimated by a network' if each.is_estimate else 'Measured by its rule'}"
+        yield f"* Source: {each.source}"
+        yield f"* Limits: {each.limits}"
 
 
 def _settings() -> Iterator[str]:

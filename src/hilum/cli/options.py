@@ -122,7 +122,7 @@ def settings_sources(command: Command) -> Command:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         expose_value=False,
         callback=_remember_file,
-        help="A TOML file of settings; environment variables and options go before it.",
+        help="A TOML file of settings; environment variables and options override it.",
     )(command)
 
 

@@ -1,0 +1,72 @@
+"""``hilum evaluate``: the committed figures, on anyone's copy of the data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from hilum.evaluation.protocol import Evaluation
+
+SOME_FAILED = 3
+"""Exit status when results were missing."""
+
+_FORMS = (".txt", ".md", ".json")
+
+
+@click.group()
+def command() -> None:
+    """Compare results with references: Dice, scores and readers, with 95 % intervals."""
+
+
+def _form(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix not in _FORMS:
+        raise click.BadParameter(f"the name has to end in {', '.join(_FORMS[:-1])} or {_FORMS[-1]}.")
+    return path
+
+
+@command.command()
+@click.option(
+    "--data",
+    "folders",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    required=True,
+    help="A folder of films with a cases.csv; repeat for several.",
+)
+@click.option("--split", default="test", show_default=True, help="Part of the data: train, val, test or all.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON in place of a table.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_form,
+    help="Write the result to a file as well, in the form that its name ends in: .txt, .md or .json.",
+)
+@click.pass_context
+def films(context: click.Context, folders: tuple[Path, ...], split: str, is_json: bool, output: Path | None) -> None:
+    """Analyse the films of a split and print every figure with its goal."""
+    from hilum.datasets.films import in_split, read_cases
+    from hilum.evaluation.figures import is_of_use
+    from hilum.evaluation.protocol import evaluate_films
+    from hilum.pipeline import analyse
+    from hilum.writers.whole import whole_file
+
+    cases = [film for folder in folders for film in in_split(read_cases(folder), split) if is_of_use(film)]
+    with click.progressbar(cases, label="Analysing films", file=click.get_text_stream("stderr")) as bar:
+        evaluation = evaluate_films(bar, analyse)
+    click.echo(_render(evaluation, ".json" if is_json else ".txt"), nl=False)
+    if output:
+        with whole_file(output) as unfinished:
+            unfinished.write_text(_render(evaluation, output.suffix), encoding="utf-8")
+    if evaluation.failures:
+        context.exit(SOME_FAILED)
+
+
+def _render(evaluation: Evaluation, form: str) -> str:
+    from hilum.evaluation.table import as_json, as_markdown, as_text
+
+    if form == ".json":
+        return json.dumps(as_json(evaluation), indent=2) + "\n"
+    return as_markdown(evaluation) if form == ".md" else as_text(evaluation)

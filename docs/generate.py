@@ -73,7 +73,7 @@ def _paragraphs(help_text: str) -> str:
 def _option(option: click.Option) -> str:
     names = ", ".join(option.opts) + (f" / {option.secondary_opts[0]}" if option.secondary_opts else "")
     if isinstance(option.type, click.Choice):
-        names += f" [{'\\|'.join(option.type.choices)}]"
+        names += " [" + "\\|".join(option.type.choices) + "]"
     elif not option.is_flag:
         names += f" {_value_name(option)}"
     notes = " (required)" if option.required else ""

@@ -30,7 +30,7 @@ from hilum.cli.talk import TalkingCommand
 @settings_sources
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome of every case as JSON.")
 def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
-    """Find lungs and lesions on chest X-rays, score them, write results.
+    """Find lungs and lesions on chest X-rays, score and report them.
 
     SCAN is a film (DICOM, PNG, JPEG, TIFF, BMP), a folder of films, or a zip file; there may be several.
     """

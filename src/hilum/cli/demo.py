@@ -23,7 +23,7 @@ from hilum.cli.talk import TalkingCommand
 @settings_sources
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(output: Path, seed: int, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
-    """Analyse a computed film of a computed chest: nothing to download."""
+    """Analyse a computed film of a computed chest; no data needed."""
     from hilum.cli.run import finish, run
     from hilum.readers import find
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hilum.evaluation.protocol import Evaluation
+if TYPE_CHECKING:
+    from hilum.evaluation.protocol import Evaluation
 
 SOME_FAILED = 3
 """Exit status when results were missing."""
@@ -54,7 +57,7 @@ def films(context: click.Context, folders: tuple[Path, ...], split: str, is_json
     from hilum.writers.whole import whole_file
 
     cases = [film for folder in folders for film in in_split(read_cases(folder), split) if is_of_use(film)]
-    with click.progressbar(cases, label="Analysing films", file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(cases, label="Analysing films", file=sys.stderr) as bar:
         evaluation = evaluate_films(bar, analyse)
     click.echo(_render(evaluation, ".json" if is_json else ".txt"), nl=False)
     if output:

@@ -1,0 +1,1 @@
+"""Sets of images with masks, scores and splits."""

@@ -14,7 +14,9 @@ import pytest
 
 from hilum.errors import CorruptModel, ModelError, ModelMismatch
 from hilum.models.card import Card
-from hilum.models.openvino import has_bfloat16
+from hilum.models.onnx import OnnxRuntime
+from hilum.models.openvino import OpenVino, has_bfloat16
+from hilum.models.plan import EngineName, Plan
 from hilum.models.runtime import Runtime, open_runtime
 from hilum.settings import RuntimeSettings
 
@@ -212,3 +214,13 @@ def test_a_result_of_another_shape_is_a_mismatch(
     runtime: Runtime = open_runtime(install(), RuntimeSettings(engine="onnxruntime"), many=False)
     with pytest.raises(ModelMismatch, match=r"output 'disease' of tiny-1.0 came back with the shape \(2, 5\)"):
         runtime.run(inputs)
+
+
+@pytest.mark.parametrize(("session", "engine"), [(OnnxRuntime, "onnxruntime"), (OpenVino, "openvino")])
+def test_an_engine_that_fails_says_so_and_goes_on(
+    install: Install, inputs: Arrays, session: type[OnnxRuntime | OpenVino], engine: EngineName
+) -> None:
+    opened = session(install().weights, Plan(engine, "float32", threads=1, workers=1))
+    with pytest.raises(ModelError, match=r"(ONNX Runtime|OpenVINO) failed: "):
+        opened.compute(inputs | {"film": inputs["film"][..., :5]})
+    assert opened.compute(inputs)["disease"].shape == (2, 1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .card import Card
-from .structure import stored_fields
+from .structure import is_required, stored_fields
 
 
 def write_card(card: Card, path: Path) -> None:
@@ -20,15 +20,15 @@ def write_card(card: Card, path: Path) -> None:
 
 
 def _entries(value: Any) -> dict[str, Any]:
-    """A dataclass or a mapping by key, without what is absent or empty by default."""
+    """A mapping, or a dataclass without what may be left out and is absent or empty."""
     if not is_dataclass(value):
         return dict(value)
-    entries = {item.name: getattr(value, item.name) for item in stored_fields(value)}
-    return {key: entry for key, entry in entries.items() if entry is not None and not _is_empty_table(entry)}
+    entries = [(item, getattr(value, item.name)) for item in stored_fields(value)]
+    return {item.name: entry for item, entry in entries if is_required(item) or not _is_empty(entry)}
 
 
-def _is_empty_table(value: Any) -> bool:
-    return isinstance(value, Mapping) and not value
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, (Mapping, tuple, str)) and not value)
 
 
 def _is_table(value: Any) -> bool:

@@ -52,8 +52,8 @@ class OnnxRuntime:
         options.log_severity_level = 3
         options.intra_op_num_threads = plan.threads
         options.inter_op_num_threads = 1
-        if plan.workers > 1:  # threads that spin while they wait would take the other workers' cores
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # A network's threads that spin while they wait take the cores from the network that is running.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
         except FAILURES as error:

@@ -35,7 +35,7 @@ def build(kind: type[T], table: Any, where: str = "") -> T:
     for key in table:
         if key not in entries:
             raise ValueError(unknown(f"key in {where}" if where else "key", key, entries))
-    missing = [name for name, item in entries.items() if name not in table and _is_required(item)]
+    missing = [name for name, item in entries.items() if name not in table and is_required(item)]
     if missing:
         raise ValueError(f"{', '.join(_join(where, name) for name in missing)} is missing.")
     wanted = typing.get_type_hints(kind)
@@ -47,7 +47,8 @@ def stored_fields(kind: Any) -> tuple[Field[Any], ...]:
     return tuple(item for item in fields(kind) if item.metadata.get("stored", True))
 
 
-def _is_required(item: Field[Any]) -> bool:
+def is_required(item: Field[Any]) -> bool:
+    """Whether a field has no default."""
     return item.default is MISSING and item.default_factory is MISSING
 
 

@@ -55,9 +55,12 @@ def _cli() -> Iterator[str]:
 def _command(name: str, command: click.Command) -> Iterator[str]:
     shared = {long for long, *_ in OPTIONS}
     options = [each for each in command.params if isinstance(each, click.Option) and not shared & set(each.opts)]
-    arguments = [each.make_metavar(click.Context(command)) for each in command.params if isinstance(each, click.Argument)]
+    arguments = [
+        each.make_metavar(click.Context(command)) for each in command.params if isinstance(each, click.Argument)
+    ]
     needed = [f"{each.opts[0]} {_value_name(each)}" for each in options if each.required]
-    yield from ("", f"## {name}", "", f"`{' '.join([name, *arguments, *needed])}`", "", _paragraphs(command.help or ""))
+    usage = " ".join([name, *arguments, *needed])
+    yield from ("", f"## {name}", "", f"`{usage}`", "", _paragraphs(command.help or ""))
     if options:
         yield from ("", "| option | meaning |", "| --- | --- |")
         yield from (_option(each) for each in options)
@@ -106,8 +109,9 @@ def _scores() -> Iterator[str]:
 def _settings() -> Iterator[str]:
     yield from ("# Settings", "", NOTICE, "")
     yield from (
-        "Defaults give way to a TOML file (`--settings FILE`), that to environment variables (`HILUM_OUTPUT_REPORT=false`),",
-        "those to the command line (`--set output.report=false`). `hilum info --settings` prints what holds, as TOML.",
+        "Defaults give way to a TOML file (`--settings FILE`), that to environment variables",
+        "(`HILUM_OUTPUT_REPORT=false`), those to the command line (`--set output.report=false`).",
+        "`hilum info --settings` prints what holds, as TOML.",
     )
     table = ""
     for setting in declared():

@@ -4,6 +4,9 @@ Public names are loaded when they are first used, so that ``import hilum`` costs
 ``__init__.pyi``.
 """
 
+# pyright: reportUnsupportedDunderAll=false
+# The names stand in __init__.pyi.
+
 from importlib import import_module as _import_module
 
 __version__ = "0.1.0"
@@ -20,7 +23,18 @@ _HOMES = {
     "write": "hilum.writers",
 }
 
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - the names are strings
+__all__ = [
+    "Case",
+    "Image",
+    "LabelMap",
+    "__version__",
+    "analyse",
+    "read",
+    "score",
+    "segment_lesions",
+    "segment_lungs",
+    "write",
+]
 
 
 def __getattr__(name: str) -> object:

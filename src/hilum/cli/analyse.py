@@ -29,7 +29,7 @@ from hilum.cli.talk import TalkingCommand
 @setting("runtime.workers", "--workers")
 @settings_sources
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome of every case as JSON.")
-def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
+def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:
     """Find lungs and lesions on chest X-rays, score and report them.
 
     SCAN is a film (DICOM, PNG, JPEG, TIFF, BMP), a folder of films, or a zip file; there may be several.

@@ -21,7 +21,7 @@ COMMANDS = ("analyse", "demo", "info", "models", "evaluate", "train", "export")
 class Hilum(click.Group):
     """A group whose subcommands are imported when they are asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names of all subcommands."""
         return [name for name in COMMANDS if find_spec(f"hilum.cli.{name}")]
 

@@ -19,14 +19,25 @@ from hilum.cli.talk import TalkingCommand
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the film and its results.",
 )
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Another seed, another patient.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, another patient.")
 @settings_sources
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(output: Path, seed: int, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
+def command(output: Path, seed: int, as_json: bool) -> None:
     """Analyse a computed film of a computed chest; no data needed."""
     from hilum.cli.run import finish, run
     from hilum.readers import find
 
     settings = chosen_settings()
-    film = _write_film(output, seed)
+    film = _write_film(output / "demo-film.png", seed)
     finish(run(find([film], settings.read), output, settings), as_json=as_json)
+
+
+def _write_film(path: Path, seed: int) -> Path:
+    from PIL import Image
+
+    from hilum.phantom import demo_film
+    from hilum.writers.whole import whole_file
+
+    with whole_file(path) as unfinished:
+        Image.fromarray(demo_film(seed).image.array).save(unfinished)
+    return path

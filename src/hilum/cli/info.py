@@ -30,7 +30,7 @@ from hilum.settings import Settings, as_json, resolve
     help="Print the settings that hold, as TOML; with FILE, as they would with that file.",
 )
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
-def command(file: str | None, json_wanted: bool) -> None:  # noqa: FBT001 - click's keyword
+def command(file: str | None, json_wanted: bool) -> None:
     """Tell versions, engines, networks and settings."""
     settings = resolve(Path(file) if file else None)
     if file is not None:

@@ -21,7 +21,7 @@ def command() -> None:
 
 @command.command("list", cls=TalkingCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(as_json: bool) -> None:  # noqa: FBT001 - click's keyword
+def list_(as_json: bool) -> None:
     """List the networks in the package and in the folders of HILUM_MODELS."""
     from hilum.models.catalogue import DEFAULTS, card, names
 
@@ -40,7 +40,7 @@ def list_(as_json: bool) -> None:  # noqa: FBT001 - click's keyword
 @command.command("show", cls=TalkingCommand)
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
-def show(name: str, as_json: bool) -> None:  # noqa: FBT001 - click's keyword
+def show(name: str, as_json: bool) -> None:
     """Show the card of a network: use, limits, data, measured figures."""
     import tomllib
 

@@ -72,6 +72,10 @@ def setting(key: str, flag: str) -> Decorator[Command]:
     flag : as it is typed, such as ``--report/--no-report``
     """
     known = next(item for item in declared() if item.key == key)
+
+    def choose(context: click.Context, _: click.Parameter, value: Any) -> None:
+        _choose(context, key, value)
+
     is_list = typing.get_origin(known.type) is tuple
     return click.option(
         flag,
@@ -79,7 +83,7 @@ def setting(key: str, flag: str) -> Decorator[Command]:
         multiple=is_list,
         default=None,
         expose_value=False,
-        callback=lambda context, _, value: _choose(context, key, value),
+        callback=choose,
         help=f"{known.meaning[:1].upper()}{known.meaning[1:]}{'; repeat for several' if is_list else ''}."
         f"  [default: {_shown(known.default)}]",
     )
@@ -91,7 +95,7 @@ def _shown(default: Any) -> str:
     return ", ".join(default) if isinstance(default, tuple) else str(default)
 
 
-def _click_type(wanted: Any) -> click.ParamType | None:
+def _click_type(wanted: Any) -> Any:
     if typing.get_origin(wanted) is Literal:
         return click.Choice(typing.get_args(wanted))
     return {int: click.IntRange(min=0), bool: click.BOOL, str: click.STRING}[wanted]
@@ -152,10 +156,11 @@ def chosen_settings() -> Settings:
 
 def as_toml(settings: Settings) -> str:
     """A settings file that says the same as ``settings``."""
-    lines: list[str] = []
-    for table, values in as_json(settings).items():
-        lines += [f"[{table}]", *(f"{key} = {toml_value(value)}" for key, value in dict(values).items()), ""]
-    return "\n".join(lines).rstrip()
+    tables = {table.name: as_json(getattr(settings, table.name)) for table in fields(settings)}
+    return "\n\n".join(
+        "\n".join([f"[{name}]", *(f"{key} = {toml_value(value)}" for key, value in table.items())])
+        for name, table in tables.items()
+    )
 
 
 def toml_value(value: Any) -> str:

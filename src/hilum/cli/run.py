@@ -40,11 +40,11 @@ def finish(summary: Summary, *, as_json: bool) -> None:
     cases, failed = summary.outcomes, summary.failed
     if as_json:
         click.echo(json.dumps(_as_json(summary), indent=2, ensure_ascii=False))
-    elif len(cases) > 1:
+    elif len(cases) != 1:
         click.echo(f"{len(cases) - len(failed)} of {len(cases)} cases done: {summary.table}")
     elif not failed:
-        click.echo("\n".join(_page(cases[0])))
-    if len(cases) == 1 and failed:
+        click.echo("\n".join(line for case in cases for line in _page(case)))
+    if failed and len(cases) == 1:
         raise click.ClickException(failed[0].message)
     if failed:
         click.get_current_context().exit(SOME_FAILED)

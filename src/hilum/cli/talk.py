@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,7 +44,7 @@ class TalkingCommand(click.Command):
 
 
 def _option(long: str, short: str | None, key: str, meaning: str) -> click.Option:
-    def remember(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's order
+    def remember(context: click.Context, _: click.Parameter, value: bool) -> None:
         context.meta[key] = value
 
     names = [long] if short is None else [short, long]
@@ -62,7 +62,7 @@ class _Stderr(logging.Handler):
 
 
 @contextmanager
-def _log_on_stderr(level: int) -> Iterator[None]:
+def _log_on_stderr(level: int) -> Generator[None]:
     """Our own log from ``level`` on; warnings of other libraries only when the steps are told."""
     ours, theirs, handler = logging.getLogger("hilum"), logging.getLogger(), _Stderr()
     before = ours.level, theirs.level
@@ -80,7 +80,7 @@ def _log_on_stderr(level: int) -> Iterator[None]:
 
 
 @contextmanager
-def progress(length: int) -> Iterator[Callable[[str], None]]:
+def progress(length: int) -> Generator[Callable[[str], None]]:
     """A bar over ``length`` steps, seen only on a terminal.
 
     Gives a function to call after each step, with what went wrong in it, empty if nothing did.

@@ -1,7 +1,6 @@
 """Tables of films: both layouts, every field, and tables that are wrong."""
 
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,8 +40,6 @@ FIELDS = {
     "lesions": "False",
     "aspect_w_over_h": "",
 }
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
-needs_data = pytest.mark.skipif(not DATA.exists(), reason="the public data sets are not there")
 
 
 def write_folder(folder, *rows):
@@ -217,11 +214,9 @@ class TestLabels:
                 read_labels(tmp_path / name)
 
 
-@needs_data
-@pytest.mark.data
 class TestPublicData:
-    def test_films_with_scores(self):
-        films = read_cases(DATA / "cxr")
+    def test_films_with_scores(self, data):
+        films = read_cases(data / "cxr")
         assert len(films) == 502
         assert [len(in_split(films, split)) for split in ("train", "val", "test")] == [365, 60, 77]
         assert sum(film.is_healthy for film in films) == 28
@@ -230,14 +225,14 @@ class TestPublicData:
         healthy = [film for film in films if film.is_healthy]
         assert all(film.lesions is None and film.six_zone is None for film in healthy)
 
-    def test_films_with_fields(self):
-        films = read_cases(DATA / "cxr-fields")
+    def test_films_with_fields(self, data):
+        films = read_cases(data / "cxr-fields")
         assert len(films) == 3817
         assert all(film.lung_fields for film in films)
         assert sum(film.infection is not None for film in films) == 1766
         assert sum(film.is_healthy for film in films) == 66 + 225 + 807
 
-    def test_no_patient_is_in_two_splits(self):
+    def test_no_patient_is_in_two_splits(self, data):
         for folder in ("cxr", "cxr-fields"):
-            films = read_cases(DATA / folder)
+            films = read_cases(data / folder)
             assert len({film.patient for film in films}) == len({(film.patient, film.split) for film in films})

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
@@ -27,6 +27,7 @@ masks = st.one_of(st.tuples(*[st.integers(1, 9)] * 2), st.tuples(*[st.integers(1
 )
 
 
+@settings(deadline=None)  # the first call loads SimpleITK
 @given(masks)
 def test_it_is_what_scipy_makes_of_it(drawn):
     reference, predicted, spacing = drawn

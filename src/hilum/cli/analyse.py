@@ -34,8 +34,8 @@ def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:
 
     SCAN is a film (DICOM, PNG, JPEG, TIFF, BMP), a folder of films, or a zip file; there may be several.
     """
-    from hilum.cli.run import finish, run
+    from hilum.cli.run import finish, not_results, run
     from hilum.readers import find
 
     settings = chosen_settings()
-    finish(run(find(scans, settings.read), output, settings), as_json=as_json)
+    finish(run(not_results(find(scans, settings.read), scans, output), output, settings), as_json=as_json)

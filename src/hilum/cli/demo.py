@@ -33,11 +33,10 @@ def command(output: Path, seed: int, as_json: bool) -> None:
 
 
 def _write_film(path: Path, seed: int) -> Path:
-    from PIL import Image
-
     from hilum.phantom import demo_film
+    from hilum.writers.png import encode_png
     from hilum.writers.whole import whole_file
 
     with whole_file(path) as unfinished:
-        Image.fromarray(demo_film(seed).image.array).save(unfinished)
+        unfinished.write_bytes(encode_png(demo_film(seed).image.array, is_picture=True))
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import click
 
 from hilum.batch.local import Outcome, Summary, analyse_all
 from hilum.cli.talk import progress
+from hilum.errors import ReadError
 from hilum.measurement import NotMeasured
 from hilum.provenance import Json
 from hilum.readers import Entry
 from hilum.scoring import Score
 from hilum.settings import Settings
+
+log = logging.getLogger(__name__)
 
 REPORT = "report.html"
 """Name of the report in the folder of a case."""
@@ -24,8 +28,18 @@ SOME_FAILED = 3
 
 
 def run(entries: Iterable[Entry], output: Path, settings: Settings) -> Summary:
-    """Analyse all entries into ``output``; a person who is watching sees a bar, and each failure as it comes."""
+    """Analyse all entries into ``output``; a person who is watching sees a bar, and each failure as it comes.
+
+    Raises
+    ------
+    ReadError
+        There are none.
+    WriteError
+        The output folder cannot be written to.
+    """
     waiting = list(entries)
+    if not waiting:
+        raise ReadError(f"There is nothing to analyse: all that was given are results in '{output}'.", path=output)
     with progress(len(waiting)) as step:
 
         def on_done(outcome: Outcome) -> None:
@@ -33,6 +47,16 @@ def run(entries: Iterable[Entry], output: Path, settings: Settings) -> Summary:
             step(f"{outcome.source}: {outcome.message}" if is_told else "")
 
         return analyse_all(waiting, output, settings, on_done=on_done)
+
+
+def not_results(entries: Iterable[Entry], given: Iterable[Path], output: Path) -> Iterator[Entry]:
+    """The entries without those below the output folder, which are results of an earlier run, unless given by name."""
+    by_name, results = set(given), output.resolve()
+    for entry in entries:
+        if entry.path in by_name or not entry.path.resolve().is_relative_to(results):
+            yield entry
+        else:
+            log.info("%s lies in the output folder and is left out", entry.path)
 
 
 def finish(summary: Summary, *, as_json: bool) -> None:

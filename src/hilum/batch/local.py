@@ -1,0 +1,182 @@
+"""All cases of a run on this machine: threads over one pair of networks."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from hilum.errors import Error, Refused
+from hilum.measurement import Finding
+from hilum.models.plan import workers
+from hilum.pipeline import Networks, analyse, open_networks
+from hilum.readers import Entry
+from hilum.scoring.score import Score
+from hilum.settings import Settings
+from hilum.writers import write_case
+from hilum.writers.tables import write_results
+from hilum.writers.whole import write_error
+
+log = logging.getLogger(__name__)
+
+INTERNAL_ERROR = "internal-error"
+"""Code of a failure that is a defect of Hilum's own."""
+
+QUEUE_PER_WORKER = 16
+"""Cases handed out ahead of the one whose outcome is next in order, for each worker. Only as many images as there
+are workers are in memory; the rest of the queue are names, so that one slow case does not make the others wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one case.
+
+    Attributes
+    ----------
+    name : the case's, unique within the run
+    source : the file it came from
+    status : ``done``, or ``failed`` with nothing written
+    code : of a failure, such as ``not-a-film``; empty if done
+    message : of a failure, a sentence; empty if done
+    folder : where the results are; None if failed
+    scores : by id; empty if failed
+    findings : what the input gate and the stages noticed
+    """
+
+    name: str
+    source: str
+    status: Literal["done", "failed"]
+    code: str = ""
+    message: str = ""
+    folder: Path | None = None
+    scores: Mapping[str, Score] = field(default_factory=dict[str, Score])
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of a run.
+
+    Attributes
+    ----------
+    outcomes : one a case, in the order of the entries
+    table : ``results.csv``
+    """
+
+    outcomes: tuple[Outcome, ...]
+    table: Path
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The cases without a result."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+
+def analyse_all(
+    entries: Iterable[Entry],
+    output: Path,
+    settings: Settings,
+    *,
+    on_done: Callable[[Outcome], None] | None = None,
+) -> Summary:
+    """Analyse every entry and write its results under ``output``; one bad file never stops the rest.
+
+    Parameters
+    ----------
+    entries : what to read; opened in the workers
+    output : folder for the results, made if need be
+    settings : ``runtime.workers`` cases are in work at once
+    on_done : called in the caller's thread for each outcome, in the order of the entries
+
+    Returns
+    -------
+    Outcomes in the order of the entries. ``results.csv`` has a row for each; if the run is interrupted, for those
+    that were ready.
+
+    Raises
+    ------
+    WriteError
+        The output folder cannot be made or written to; found out before any work begins.
+    """
+    require_writable(output)
+    waiting = list(entries)
+    networks = open_networks(settings, many=len(waiting) > 1)
+    outcomes: dict[int, Outcome] = {}
+
+    def work(place: int) -> Outcome:
+        outcomes[place] = analyse_one(waiting[place], output=output, settings=settings, networks=networks)
+        return outcomes[place]
+
+    try:
+        with closing(_in_order(work, range(len(waiting)), workers(settings.runtime))) as finished:
+            for outcome in finished:
+                if on_done is not None:
+                    on_done(outcome)
+    finally:
+        rows = tuple(outcomes[place] for place in sorted(outcomes))
+        table = write_results(rows, output)
+    return Summary(rows, table)
+
+
+def analyse_one(entry: Entry, *, output: Path, settings: Settings, networks: Networks) -> Outcome:
+    """Read, analyse and write one entry; whatever goes wrong with it is its outcome."""
+    source = str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
+    try:
+        case = analyse(entry.open(), settings=settings, networks=networks, name=entry.name)
+        folder = write_case(case, output, settings.output)
+    except Error as error:
+        log.debug("%s failed", source, exc_info=True)
+        return Outcome(entry.name, source, "failed", code=failure_code(error), message=str(error))
+    except Exception as error:
+        log.exception("%s ran into a defect of Hilum", source)
+        message = f"Cannot analyse it: {type(error).__name__}: {error}. This is a defect of Hilum; please report it."
+        return Outcome(entry.name, source, "failed", code=INTERNAL_ERROR, message=message)
+    return Outcome(entry.name, source, "done", folder=folder, scores=case.scores, findings=case.findings)
+
+
+def failure_code(error: Error) -> str:
+    """The input gate's code, or the name of the error: ``UnsafeArchive`` is ``unsafe-archive``."""
+    if isinstance(error, Refused):
+        return error.code
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder, and see that files can be made in it.
+
+    Raises
+    ------
+    WriteError
+        They cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise write_error(folder, error) from error
+
+
+def _in_order(work: Callable[[int], Outcome], places: Iterable[int], threads: int) -> Generator[Outcome]:
+    """What ``work`` gives for each place, in their order, worked on by several threads.
+
+    When the caller stops early, what is in work is finished and what is not begun is dropped.
+    """
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="hilum")
+    queue: deque[Future[Outcome]] = deque()
+    try:
+        for place in places:
+            queue.append(pool.submit(work, place))
+            if len(queue) >= threads * QUEUE_PER_WORKER:
+                yield queue.popleft().result()
+        while queue:
+            yield queue.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -60,7 +60,9 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
         return output / "results.csv"
 
     monkeypatch.setattr(local, "open_networks", lambda settings, many: SimpleNamespace(many=many))
-    monkeypatch.setattr(local, "analyse", lambda image, settings, networks, name: SimpleNamespace(scores={}, findings=()))
+    monkeypatch.setattr(
+        local, "analyse", lambda image, settings, networks, name: SimpleNamespace(scores={}, findings=())
+    )
     monkeypatch.setattr(local, "write_case", lambda case, output, settings: output / "case")
     monkeypatch.setattr(local, "write_results", write_results)
     return written
@@ -122,9 +124,7 @@ def test_our_errors_are_outcomes(tables: Tables, tmp_path: Path, error: Any, cod
     assert failure_code(error) == code
 
 
-def test_defects_are_outcomes_and_logged(
-    tables: Tables, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_defects_are_outcomes_and_logged(tables: Tables, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     summary = run([FakeEntry("bad", failing(ZeroDivisionError("oh"))), FakeEntry("good")], tmp_path)
     assert summary.outcomes[0].code == INTERNAL_ERROR
     assert "ZeroDivisionError: oh" in summary.outcomes[0].message

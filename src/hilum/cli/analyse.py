@@ -38,4 +38,4 @@ def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:
     from hilum.readers import find
 
     settings = chosen_settings()
-    finish(run(not_results(find(scans, settings.read), scans, output), output, settings), as_json=as_json)
+    finish(run(not_results(find(scans, settings.read), scans), output, settings), as_json=as_json)

@@ -17,6 +17,7 @@ from hilum.provenance import Json
 from hilum.readers import Entry
 from hilum.scoring import Score
 from hilum.settings import Settings
+from hilum.writers.whole import MARKER
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def run(entries: Iterable[Entry], output: Path, settings: Settings) -> Summary:
     """
     waiting = list(entries)
     if not waiting:
-        raise ReadError(f"There is nothing to analyse: all that was given are results in '{output}'.", path=output)
+        raise ReadError("There is nothing to analyse: all images that were found are results of Hilum.")
     with progress(len(waiting)) as step:
 
         def on_done(outcome: Outcome) -> None:
@@ -49,14 +50,14 @@ def run(entries: Iterable[Entry], output: Path, settings: Settings) -> Summary:
         return analyse_all(waiting, output, settings, on_done=on_done)
 
 
-def not_results(entries: Iterable[Entry], given: Iterable[Path], output: Path) -> Iterator[Entry]:
-    """The entries without those below the output folder, which are results of an earlier run, unless given by name."""
-    by_name, results = set(given), output.resolve()
+def not_results(entries: Iterable[Entry], given: Iterable[Path]) -> Iterator[Entry]:
+    """The entries without those in the folder of a case, which are results of an earlier run, unless given by name."""
+    by_name = set(given)
     for entry in entries:
-        if entry.path in by_name or not entry.path.resolve().is_relative_to(results):
+        if entry.path in by_name or not (entry.path.parent / MARKER).is_file():
             yield entry
         else:
-            log.info("%s lies in the output folder and is left out", entry.path)
+            log.info("%s is a result of Hilum and is left out", entry.path)
 
 
 def finish(summary: Summary, *, as_json: bool) -> None:

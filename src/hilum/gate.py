@@ -1,0 +1,232 @@
+"""The input gate: what keeps an image from being analysed, and what the reader of its result has to know.
+
+Every code is stable and explained in :data:`CODES`. Numbers in the thresholds were chosen on 4,319 frontal films
+(none of which is refused by its look) and on 1,965 CT slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.errors import Refused
+from hilum.image import Image, LabelMap
+from hilum.measurement import Finding, Gravity
+from hilum.settings import GateSettings
+
+CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "not-a-film": "A colour picture, another modality by its header, a CT slice by its look, or no chest film in "
+        "the judgement of the lung network.",
+        "lateral-view": "A lateral film by its header; networks and scores are for frontal films.",
+        "oblique-view": "An oblique film by its header; networks and scores are for frontal films.",
+        "other-body-part": "By its header the film shows another part of the body.",
+        "too-small": "Its shorter side has fewer pixels than the setting `gate.min_side_px`.",
+        "nearly-constant": "Hardly any grey values: an empty film, or a mask given in place of a film.",
+        "strange-proportions": "One side is more than 2.5 times as long as the other.",
+        "for-processing": "The detector's raw image, not the one made for reading.",
+        "window-ignored": "The file's display window would have left black and white only, and was not applied.",
+        "orientation-assumed": "The DICOM file does not say which way the patient lies in it; upright was assumed.",
+        "burned-in-annotation": "By its header the film has text burnt in, which may name the patient.",
+        "inverted": "The lung network takes the film to be a negative: dark bones on bright lungs.",
+        "no-lungs": "Neither lung was found.",
+        "one-lung": "One lung was found; nothing is measured on the other.",
+        "cropped-lungs": "A lung is cut by the edge of the film.",
+        "small-lungs": "The lungs take up a tenth of the film or less.",
+        "implausible-lungs": "One lung is less than half as large as the other.",
+    }
+)
+"""Every code that a finding can have, and what it means, in one sentence."""
+
+PROPORTION_LIMIT = 2.5
+"""Longer over shorter side of a film; the oddest of 4,319 films has 2.2."""
+
+LEVELS_LIMIT = 16
+"""A film has at least this many grey values; a mask has a handful."""
+
+SPREAD_LIMIT = 0.01
+"""The middle 98 % of a film's pixels spread over more than this share of its largest value."""
+
+CROPPED_SHARE = 0.05
+"""Share of a lung's outline on the film's edge from which it counts as cropped; 3 % of reference outlines reach it."""
+
+SMALL_SHARE = 0.10
+"""Share of the film that the lungs take up; the smallest of the reference outlines takes up 0.20."""
+
+AREA_RATIO = 0.5
+"""Smaller over larger lung; the least of the reference outlines of whole lungs is 0.73."""
+
+_DARK = 0.06
+"""Of the range from the 1st to the 99th percentile: what is darker is taken for air round the patient."""
+
+
+def before(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
+    """What is found on a film before anything is segmented: by its header, its colours, its size and its look.
+
+    A finding of gravity ERROR means that the film is not to be analysed; where the gate is switched off, it is
+    a WARNING instead.
+    """
+    found = [*image.findings, *_by_view(image), *_by_size(image, settings)]
+    found += _by_contrast(image.array)
+    if not any(finding.code == "not-a-film" for finding in found) and looks_like_ct(image.array):
+        message = "It looks like a CT slice: a body wider than high, in air on all sides. Give a chest film."
+        found.append(Finding("not-a-film", Gravity.ERROR, message))
+    return _tempered(found, settings)
+
+
+def after(
+    lungs: LabelMap,
+    *,
+    film_probability: float,
+    inverted_probability: float,
+    film_threshold: float,
+    settings: GateSettings,
+) -> tuple[Finding, ...]:
+    """What is found once the lungs are segmented.
+
+    Parameters
+    ----------
+    lungs : 1 the patient's right lung, 2 the left, on the film's grid
+    film_probability : that it is a frontal chest film, by the lung network, 0 to 1
+    inverted_probability : that it is a negative, by the lung network, 0 to 1
+    film_threshold : a film below it is refused
+    settings : where the gate is switched off, errors are warnings
+    """
+    found: list[Finding] = []
+    if film_probability < film_threshold:
+        message = (
+            f"It does not look like a frontal chest film: the lung network gives it a probability of "
+            f"{film_probability:.2f}, and {film_threshold:.2f} is needed. Give a frontal chest film."
+        )
+        found.append(Finding("not-a-film", Gravity.ERROR, message))
+    if inverted_probability >= 0.5:
+        message = "It looks like a negative, with dark bones on bright lungs; check how it was exported."
+        found.append(Finding("inverted", Gravity.WARNING, message))
+    return _tempered([*found, *_by_lungs(lungs)], settings)
+
+
+def refuse(findings: Iterable[Finding], path: Path | str | None) -> None:
+    """Raise :class:`~hilum.errors.Refused` for the first finding that is an error, if there is one."""
+    for finding in findings:
+        if finding.gravity is Gravity.ERROR:
+            name = f"'{path}'" if path is not None else "the array"
+            raise Refused(
+                f"Did not analyse {name} ({finding.code}): {finding.message} To analyse it in spite of that, set "
+                "gate.enabled to false.",
+                code=finding.code,
+                path=path,
+            )
+
+
+def looks_like_ct(pixels: NDArray[Any]) -> bool:
+    """Whether a picture has the look of an axial CT slice: a rounded body, wider than high, in air on all sides.
+
+    Of 1,965 chest CT slices in several windows it recognises 56 %; of 4,319 films, none.
+
+    Parameters
+    ----------
+    pixels : shape (rows, columns), larger is brighter
+    """
+    few = _few(pixels, 96)
+    low, high = np.percentile(few, (1, 99))
+    if min(few.shape) < 16 or high <= low:
+        return False
+    lit = few > low + _DARK * (high - low)
+    if max(edge.mean() for edge in (lit[0], lit[-1], lit[:, 0], lit[:, -1])) > 0.2:
+        return False
+    rows, columns = (np.flatnonzero(lit.mean(axis=axis) > 0.05) for axis in (1, 0))
+    if len(rows) < 8 or len(columns) < 8:
+        return False
+    body = lit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    # Subsampling keeps the axes' own steps, so that the proportions are those of the full picture.
+    height, width = (side * full / part for side, full, part in zip(body.shape, pixels.shape, few.shape, strict=True))
+    deep, wide = (max(2, round(0.15 * side)) for side in body.shape)
+    corners = (body[:deep, :wide], body[:deep, -wide:], body[-deep:, :wide], body[-deep:, -wide:])
+    return width > 1.1 * height and max(float(corner.mean()) for corner in corners) < 0.35
+
+
+def _tempered(found: Iterable[Finding], settings: GateSettings) -> tuple[Finding, ...]:
+    """The findings, none of them an error if the gate is switched off."""
+    if settings.enabled:
+        return tuple(found)
+    return tuple(replace(f, gravity=Gravity.WARNING) if f.gravity is Gravity.ERROR else f for f in found)
+
+
+def _few(pixels: NDArray[Any], side: int) -> NDArray[Any]:
+    """Every n-th pixel, so that at least ``side`` of them are left along each axis, and less than twice as many."""
+    rows, columns = (max(1, length // side) for length in pixels.shape)
+    return pixels[::rows, ::columns]
+
+
+def _by_view(image: Image) -> Iterator[Finding]:
+    if image.view == "LATERAL":
+        message = "Its header says that it is a lateral film; lungs and scores are for frontal ones (PA or AP)."
+        yield Finding("lateral-view", Gravity.ERROR, message)
+
+
+def _by_size(image: Image, settings: GateSettings) -> Iterator[Finding]:
+    rows, columns = image.plane.shape
+    if min(rows, columns) < settings.min_side_px:
+        message = (
+            f"It has {columns}x{rows} pixels, and at least {settings.min_side_px} are needed along each side. Give "
+            "the film at its full size."
+        )
+        yield Finding("too-small", Gravity.ERROR, message)
+    if max(rows, columns) > PROPORTION_LIMIT * min(rows, columns):
+        message = f"It has the strange proportions of {columns}x{rows} pixels; is it one whole film?"
+        yield Finding("strange-proportions", Gravity.WARNING, message)
+
+
+def _by_contrast(pixels: NDArray[Any]) -> Iterator[Finding]:
+    few = _few(pixels, 256)
+    levels = len(np.unique(few))
+    if levels < LEVELS_LIMIT:
+        message = f"It has {levels} grey value{'s' * (levels > 1)}: it is empty, or a mask. Give the film itself."
+        yield Finding("nearly-constant", Gravity.ERROR, message)
+        return
+    low, high = np.percentile(few, (1, 99))
+    if high - low <= SPREAD_LIMIT * float(np.abs(few).max()):
+        message = "Nearly all of it has one grey value. Give the film with its full range of greys."
+        yield Finding("nearly-constant", Gravity.ERROR, message)
+
+
+def _by_lungs(lungs: LabelMap) -> Iterator[Finding]:
+    sides = {"right": lungs.number("right-lung"), "left": lungs.number("left-lung")}
+    areas = {side: lungs.pixels(f"{side}-lung") for side in sides}
+    missing = [side for side, area in areas.items() if not area]
+    if len(missing) == 2:
+        yield Finding("no-lungs", Gravity.ERROR, "No lung was found on it. Give a frontal chest film.")
+        return
+    if missing:
+        message = f"The patient's {missing[0]} lung was not found; nothing is measured there."
+        yield Finding("one-lung", Gravity.WARNING, message)
+    elif min(areas.values()) < AREA_RATIO * max(areas.values()):
+        smaller = min(areas, key=lambda side: areas[side])
+        share = min(areas.values()) / max(areas.values())
+        message = f"The patient's {smaller} lung has {share:.0%} of the area of the other; check the outlines."
+        yield Finding("implausible-lungs", Gravity.WARNING, message)
+    few = _few(lungs.array, 256)
+    cut = [side for side, number in sides.items() if _share_on_edge(few == number) > CROPPED_SHARE]
+    if cut:
+        which = f"The patient's {cut[0]} lung is" if len(cut) == 1 else "Both lungs are"
+        yield Finding(
+            "cropped-lungs", Gravity.WARNING, f"{which} cut by the edge of the film; shares and scores miss it."
+        )
+    if sum(areas.values()) < SMALL_SHARE * lungs.array.size:
+        share = sum(areas.values()) / lungs.array.size
+        yield Finding("small-lungs", Gravity.WARNING, f"The lungs take up {share:.0%} of the film; check the outlines.")
+
+
+def _share_on_edge(mask: NDArray[np.bool_]) -> float:
+    """Share of a mask's outline, 0 to 1, that lies on the edge of the picture; 0 for an empty mask."""
+    framed = np.pad(mask, 1)
+    inside = mask & framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:]
+    outline = np.count_nonzero(mask) - np.count_nonzero(inside)
+    within = np.count_nonzero(mask[1:-1, 1:-1])
+    return (np.count_nonzero(mask) - within) / outline if outline else 0.0

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+from .noise import Field
+
 Points = NDArray[np.float64]
 
 _PROFILE_Z = np.arange(-320.0, 321.0)
@@ -142,7 +143,7 @@ class Body:
         v = np.where(y + 8 > 0, (y + 8) / 96, (y + 8) / 92)
         u2, v2 = u * u, v * v
         q = u2 + v2
-        drops = np.where(out > 0, 50, 20) * u2 + np.where(y + 8 > 0, 80, 28) * v2
+        drops = np.where(out > 0, 50, 20) * u2 + np.where(y + 8 > 0, 80, 14) * v2
         drop = drops / np.maximum(q, 1e-4)
         fall = np.where(q < 1, 1 - np.sqrt(np.maximum(1 - 0.9 * q, 0.1)), 0.684 + (q - 1) * 0.8)
         return np.asarray(top - drop * fall / 0.684, dtype=np.float32)
@@ -155,9 +156,10 @@ class Body:
 
     def _mediastinum(self, x: Field, y: Field, z: Field) -> Field:
         node = (-70, -50, -30, -8, 10, 30, 44, 58, 74, 96)
-        width = np.interp(y, node, (2.5, 4, 9, 19, 15, 9, 11, 18.5, 22, 30)).astype(np.float32)
-        scale = np.interp(z, (-140, 40, 75, 110, 140), (1.0, 1.0, 1.3, 1.6, 1.6)).astype(np.float32)
-        return width * scale - np.abs(x)
+        width = np.interp(y, node, (2.5, 4, 13, 25, 22, 14, 12, 18.5, 22, 30)).astype(np.float32)
+        scale = np.interp(z, (-140, -30, 10, 40, 75, 110, 140), (0.8, 0.9, 1.2, 1.1, 1.0, 1.2, 1.3)).astype(np.float32)
+        pad = _smooth_step((-z - 30) / 90) * np.interp(y, (-95, -70, -20, 20), (44, 42, 26, 0))
+        return np.maximum(width * scale, pad.astype(np.float32)) - np.abs(x)
 
     def _apex(self, x: Field, y: Field, z: Field) -> Field:
         top = np.where(x < 0, np.float32(self.apex_mm[0]), np.float32(self.apex_mm[1]))
@@ -182,6 +184,11 @@ def _superellipse(u: Field, v: Field, power: float) -> Field:
     return np.asarray(np.maximum(np.log(total) * np.float32(1 / power), np.float32(-1.5)), dtype=np.float32)
 
 
+def _smooth_step(t: Field) -> Field:
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
 def draw_body(seed: int) -> Body:
     """The body of a seed; seed 0 is drawn like any other."""
     rng = np.random.default_rng([seed, 11])
@@ -198,7 +205,7 @@ def draw_body(seed: int) -> Body:
         dome_mm=(-58.0 + height, -69.0 + height + float(rng.normal(0, 4))),
         heart=float(np.clip(rng.normal(1.0, 0.07), 0.86, 1.2)),
         heart_tilt=float(rng.uniform(0.75, 1.35)),
-        apex_mm=(float(rng.normal(136, 3)), float(rng.normal(138, 3))),
+        apex_mm=(float(rng.normal(136, 2)), float(rng.normal(138, 2))),
         barrel=float(np.clip(rng.normal(1.0, 0.05), 0.88, 1.12)),
         unfolding=float(rng.uniform(0.85, 1.3)),
         bone=float(np.clip(rng.normal(1.0, 0.1), 0.75, 1.2)),

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hilum.geometry import VolumeGrid
 
-Field = NDArray[np.float32]
+from .noise import Field
+
 Slices = tuple[slice, slice, slice]
 Shape = Callable[[Field, Field, Field], Field]
 """A function of positions in mm that is negative inside a body; any slope will do."""
@@ -102,20 +103,25 @@ class Canvas:
                 self.lungs[slab][share > 0.5] = 0
 
 
-def coverage(f: Field) -> Field:
+def coverage(f: Field, change: Field | None = None) -> Field:
     """Share of each voxel on the negative side of a function, 0 to 1.
 
-    The value is divided by its change across the voxel, which gives the share exactly where the function is
-    linear, whatever its slope and the voxel's shape.
+    The value is divided by its change across the voxel, which gives the share where the function is linear,
+    whatever its slope and the voxel's shape. ``change`` is :func:`change_across` of the same slope, if at hand.
     """
-    change = np.zeros(f.shape, dtype=np.float32)
+    share = f / (change_across(f) if change is None else change)
+    np.subtract(np.float32(0.5), share, out=share)
+    return np.clip(share, 0, 1, out=share)
+
+
+def change_across(f: Field) -> Field:
+    """How much a function changes from one side of each voxel to the other, summed over the axes."""
+    change = np.full(f.shape, 1e-6, dtype=np.float32)
     for axis in range(f.ndim):
         if f.shape[axis] > 1:
-            change += np.abs(_slope(f, axis))
-    np.maximum(change, 1e-6, out=change)
-    np.divide(f, change, out=change)
-    np.subtract(np.float32(0.5), change, out=change)
-    return np.clip(change, 0, 1, out=change)
+            slope = _slope(f, axis)
+            change += np.abs(slope, out=slope)
+    return change
 
 
 def blend(hu: NDArray[np.int16], share: Field, value: float | Field) -> None:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-Field = NDArray[np.float32]
+from .noise import Field
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Exposure:
     contrast: float = 1.0
     brightness: float = 0.0
     sharpening: float = 0.8
-    flattening: float = 0.35
+    flattening: float = 0.22
     border_mm: tuple[float, float, float, float] = (0, 0, 0, 0)
     marker: str = ""
 
@@ -45,10 +46,10 @@ def draw_exposure(seed: int) -> Exposure:
     return Exposure(
         photons=float(10 ** rng.uniform(4.2, 5.5)),
         scatter=float(rng.uniform(0.1, 0.55)),
-        contrast=float(rng.uniform(0.75, 1.25)),
+        contrast=float(rng.uniform(0.75, 1.45)),
         brightness=float(rng.normal(0, 0.06)),
         sharpening=float(rng.uniform(0.1, 1.4)),
-        flattening=float(rng.uniform(0.1, 0.5)),
+        flattening=float(rng.uniform(0.05, 0.4)),
         border_mm=(float(border[0]), float(border[1]), float(border[2]), float(border[3])),
         marker=str(rng.choice(["", "", "L", "PA", "AP"])),
     )
@@ -93,9 +94,9 @@ def _display(signal: Field, exposure: Exposure) -> Field:
     """Grey values, 0 to 1: a sigmoid between the densities of lung and of the densest tissue."""
     rows, columns = signal.shape
     middle = signal[rows // 6 : -rows // 8, columns // 8 : -columns // 8][::4, ::4]
-    low, centre, high = (float(p) for p in np.percentile(middle, (8, 50, 97)))
-    pivot = 0.35 * (low + high) + 0.3 * centre
-    slope = 4.0 * exposure.contrast / max(high - low, 1e-3)
+    low, high = (float(p) for p in np.percentile(middle, (6, 92)))
+    pivot = low + 0.45 * (high - low)
+    slope = 3.3 * exposure.contrast / max(high - low, 1e-3)
     with np.errstate(over="ignore"):
         grey = 1 / (1 + np.exp(-np.float32(slope) * (signal - np.float32(pivot))))
     return np.asarray(grey + np.float32(exposure.brightness), dtype=np.float32)

@@ -17,14 +17,14 @@ from hilum.provenance import Json, Step
 
 from .body import draw_body
 from .exposure import Exposure, develop
+from .noise import Field
 from .thorax import Thorax, default_grid
 
-Field = NDArray[np.float32]
 
 WATER_PER_MM = 0.0193
 """Attenuation of water at 70 keV, the effective energy of a chest film at 120 kVp (NIST XCOM: 0.193 / cm)."""
 
-BONE_EXCESS = 1.7
+BONE_EXCESS = 1.6
 """Attenuation of bone above water relative to its Hounsfield units: a film's beam is softer than a scanner's."""
 
 LUNG_EDGE_MM = 2.0
@@ -169,7 +169,9 @@ def _outline(source: Thorax, view: View) -> Field:
     body = draw_body(source.seed)
     x, y, z = body.to_reference(across[None, :], depths[:, None], heights[:, None])
     domes = np.where(body.cage(x, y, body.diaphragm(x, y)) < 0, body.diaphragm(x, y), -np.inf).max(axis=0)
-    return np.asarray((z > domes) & (np.abs(x) > SPINE_EDGE_MM), dtype=np.float32)
+    down, _, aside = _body_spacing(source.grid)
+    above, beside = (z - domes) / np.float32(down), (np.abs(x) - SPINE_EDGE_MM) / np.float32(aside)
+    return np.asarray(np.clip(np.minimum(above, beside) + 0.5, 0, 1), dtype=np.float32)
 
 
 def _shifted(plane: Field, by: float) -> Field:

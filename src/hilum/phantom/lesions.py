@@ -34,7 +34,10 @@ PLACES = (
 )  # fmt: skip
 """Where a lesion may be: a lung, a third of a lung's height, or a lobe. An effusion takes a lung only."""
 
-DENSITY_HU = {"ground-glass": -560.0, "consolidation": 25.0, "effusion": 8.0}
+NOISE_REACH = 5
+"""The outline is made irregular within this many times the lesion's volume; farther out noise could not reach."""
+
+DENSITY_HU = {"ground-glass": -500.0, "consolidation": 25.0, "effusion": 8.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +139,16 @@ def _paint_one(
             f"{len(voxels) * canvas.grid.voxel_ml:.3g} ml free, in voxels of {canvas.grid.voxel_ml:.3g} ml."
         )
     x, y, z = _positions(canvas, body, voxels)
-    strength = _effusion(body, x, y, z) if lesion.kind == "effusion" else _patch(body, lesion, x, y, z)
-    level = np.partition(strength, len(strength) - wanted)[len(strength) - wanted]
-    chosen = np.flatnonzero(strength > level)
-    ties = np.flatnonzero(strength == level)[: wanted - len(chosen)]
-    labels.reshape(-1)[voxels[np.concatenate([chosen, ties])]] = NUMBERS[lesion.kind]
-    _densify(canvas, lesion, voxels, strength - level, (x, y, z))
+    strength = _effusion(body, x, y, z) if lesion.kind == "effusion" else _patch(body, lesion, wanted, x, y, z)
+    chosen = _highest(strength, wanted)
+    labels.reshape(-1)[voxels[chosen]] = NUMBERS[lesion.kind]
+    _densify(canvas, lesion, voxels, strength - strength[chosen].min(), (x, y, z))
 
 
 def _positions(canvas: Canvas, body: Body, voxels: NDArray[np.intp]) -> tuple[Field, Field, Field]:
-    indices = np.stack(np.unravel_index(voxels, canvas.grid.shape), axis=1)
-    world = canvas.grid.position_mm(indices.astype(np.float64)).astype(np.float32)
-    return body.to_reference(world[:, 0], world[:, 1], world[:, 2])
+    place = np.unravel_index(voxels, canvas.grid.shape)
+    x, y, z = (np.broadcast_to(line, canvas.grid.shape)[place] for line in canvas.coordinates(canvas.whole))
+    return body.to_reference(x, y, z)
 
 
 def _effusion(body: Body, x: Field, y: Field, z: Field) -> Field:
@@ -156,7 +157,7 @@ def _effusion(body: Body, x: Field, y: Field, z: Field) -> Field:
     return np.asarray(-z + 0.18 * y + 42 * np.exp(-wall / 11), dtype=np.float32)
 
 
-def _patch(body: Body, lesion: Lesion, x: Field, y: Field, z: Field) -> Field:
+def _patch(body: Body, lesion: Lesion, wanted: int, x: Field, y: Field, z: Field) -> Field:
     """Highest at the centre of an irregular patch; falls by 1 over about its radius."""
     rng = np.random.default_rng([lesion.seed, 41])
     wall = np.maximum(-body.cage(x, y, z), 0)
@@ -167,13 +168,24 @@ def _patch(body: Body, lesion: Lesion, x: Field, y: Field, z: Field) -> Field:
         sum(((c - m) * s) ** 2 for c, m, s in zip((x, y, z), centre, stretch, strict=True))
     ) / np.float32(radius)
     noise_seed = int(rng.integers(1 << 20))
-    coarse = value_noise(x, y, z, cell_mm=max(16.0, 0.8 * radius), seed=noise_seed, octaves=3)
-    made = -away + np.float32(0.75) * coarse
+    made = -away
     if lesion.depth == "peripheral":
         made -= np.float32(0.5) * wall / np.float32(radius)
     low, high = _third(lesion.place, z)
     made -= np.float32(1.5) * (np.maximum(low - z, 0) + np.maximum(z - high, 0)) / np.float32(radius)
+    near = _highest(made, round(NOISE_REACH * wanted))
+    cell = float(np.clip(0.75 * radius, 14, 40))
+    made[near] += value_noise(x[near], y[near], z[near], cell_mm=cell, seed=noise_seed, octaves=3)
     return np.asarray(made, dtype=np.float32)
+
+
+def _highest(strength: Field, count: int) -> NDArray[np.intp]:
+    """Where the ``count`` highest values are, the first ones among equals."""
+    if count >= len(strength):
+        return np.arange(len(strength))
+    level = np.partition(strength, len(strength) - count)[len(strength) - count]
+    above = np.flatnonzero(strength > level)
+    return np.concatenate([above, np.flatnonzero(strength == level)[: count - len(above)]])
 
 
 def _third(place: str, z: Field) -> tuple[float, float]:
@@ -212,14 +224,14 @@ def _densify(
 ) -> None:
     """Raise the density where ``margin`` is positive, fading over the rim, with a mottled texture."""
     hu = DENSITY_HU[lesion.kind] if lesion.hu is None else lesion.hu
-    near = np.flatnonzero(margin > (-0.05 if lesion.kind != "effusion" else -0.5))
+    near = np.flatnonzero(margin > (-0.18 if lesion.kind != "effusion" else -0.5))
     x, y, z = (c[near] for c in positions)
     if lesion.kind == "effusion":
         share = np.clip(margin[near] + 0.5, 0, 1)
         mottle = np.float32(0)
     else:
-        soft = 0.35 if lesion.kind == "ground-glass" else 0.16
-        share = np.clip(0.45 + margin[near] / soft, 0, 1)
+        soft = 0.6 if lesion.kind == "ground-glass" else 0.4
+        share = np.clip(0.3 + margin[near] / soft, 0, 1)
         fine = value_noise(x, y, z, cell_mm=9, seed=lesion.seed % 1000 + 77)
         mottle = (95 if lesion.kind == "ground-glass" else 130) * fine
         if lesion.kind == "consolidation":

@@ -38,17 +38,17 @@ def great_vessels(body: Body) -> list[Tube]:
     return [
         tube(aorta, [15, 15.5, 14.5, 14, 14, 13.2, 12.5, 12, 11.5, 11]),
         tube([(14, -52, -8), (22, -40, 16), (20, -20, 32)], [14, 14, 13]),
-        tube(right, [11, 10.5, 9, 7.2, 5.6]),
-        tube(left, [11.5, 10.5, 9, 7.2, 5.6]),
+        tube(right, [9.5, 8.4, 7.2, 6.2, 5.2]),
+        tube(left, [10.5, 9, 7.6, 6.2, 5.2]),
         tube([(-22, -24, 92), (-27, -24, 60), (-27, -24, 20), (-22, -22, -8)], [8, 9, 9.5, 10]),
         tube([(-14, -8, -50), (-15, 2, -80), (-14, 12, -120)], [12, 12, 12]),
         tube([(36, -32, 96), (8, -40, 86), (-22, -26, 82)], [6, 6.5, 7]),
-        tube([(20, 16, 74), (25, 10, 92), (40, 0, 116), (66, -12, 122)], [6, 5, 4.6, 4.4]),
-        tube([(2, -16, 76), (-16, -10, 92), (-36, -4, 112), (-66, -14, 120)], [7, 6, 5, 4.6]),
-        tube([(-8, 4, -6), (-30, -2, -2), (-46, -14, 10)], [8, 6.5, 5]),
-        tube([(8, 4, -4), (32, 0, 6), (48, -12, 20)], [8, 6.5, 5]),
-        tube([(-6, 14, -16), (-30, 22, -24), (-50, 32, -38)], [7.5, 6.5, 5]),
-        tube([(10, 14, -16), (32, 24, -24), (50, 34, -38)], [7.5, 6.5, 5]),
+        tube([(20, 16, 74), (25, 10, 92), (40, 0, 116), (66, -12, 122)], [6, 5, 4.2, 3.6]),
+        tube([(2, -16, 76), (-16, -10, 92), (-36, -4, 112), (-66, -14, 120)], [7, 5.6, 4.4, 3.6]),
+        tube([(-8, 4, -6), (-30, -2, -2), (-46, -14, 10)], [6.5, 5.4, 4.4]),
+        tube([(8, 4, -4), (32, 0, 6), (48, -12, 20)], [6.5, 5.4, 4.4]),
+        tube([(-6, 14, -16), (-30, 22, -24), (-50, 32, -38)], [6.2, 5.2, 4.2]),
+        tube([(10, 14, -16), (32, 24, -24), (50, 34, -38)], [6.2, 5.2, 4.2]),
     ]
 
 
@@ -81,7 +81,7 @@ def _paint_heart(canvas: Canvas, body: Body) -> None:
     axis = axis / np.linalg.norm(axis)
     ventricles = _ellipsoid((26, -42, -48), axis, (68 * k, 45 * k, 45 * k))
     atrium = _ellipsoid((-14, -30, -40), np.array([0.12, 0, 1.0]), (52 * k, 33 * k, 36 * k))
-    back = _ellipsoid((2, 6, -12), np.array([1.0, 0, 0]), (37 * k, 26, 26))
+    back = _ellipsoid((2, 6, -12), np.array([1.0, 0, 0]), (28 * k, 20, 22))
     outflow = _ellipsoid((18, -46, 0), np.array([0.1, 0, 1.0]), (36, 24, 26))
 
     def shape(x: Field, y: Field, z: Field) -> Field:
@@ -139,16 +139,16 @@ def paint_breasts(canvas: Canvas, body: Body) -> None:
         return
     size = body.breast_mm
     for side in (-1, 1):
-        (centre,) = mirrored(side, [(80, -86, -46 - 0.25 * size)])
+        (centre,) = mirrored(side, [(80, -84 - 0.5 * size, -44 - 0.3 * size)])
         plain = _ellipsoid(centre, np.array([1.0, 0, 0]), (50 + 0.5 * size, 44 + 0.6 * size, 34 + size))
 
         def shape(x: Field, y: Field, z: Field, plain: Shape = plain) -> Field:
             x, y, z = body.to_reference(x, y, z)
             hang = np.where(z < centre[2], 0, 0.22) * ((z - centre[2]) / 50) ** 2
-            return np.maximum(plain(x, y, z) + hang, -body.cage(x, y, z) / 40 + 0.4).astype(np.float32)
+            return np.maximum(plain(x, y, z) + hang, -(body.skin(x, y, z) + 3) / 40).astype(np.float32)
 
         reach = np.array([90, 90, 90]) + size
         low, high = body.to_world(np.array([np.array(centre) - reach, np.array(centre) + reach]))
-        canvas.fill(shape, -45.0, low_mm=low, high_mm=high)
+        canvas.fill(shape, -40.0, low_mm=low, high_mm=high)
 
 

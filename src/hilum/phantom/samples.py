@@ -21,7 +21,7 @@ DEMO_LESIONS = (
 
 def demo_film(seed: int = 0) -> PhantomFilm:
     """The film of ``hilum demo``: 1024 x 1024 pixels, posteroanterior, with pneumonia in both lungs."""
-    source = thorax(seed, grid=film_grid(seed, in_plane_mm=1.1, depth_mm=2.6), lesions=DEMO_LESIONS)
+    source = thorax(seed, grid=film_grid(seed, in_plane_mm=0.95, depth_mm=3.4), lesions=DEMO_LESIONS)
     return film(source, seed=seed, exposure=Exposure(marker="L"))
 
 

@@ -9,8 +9,8 @@ from .body import CAGE_FRONT, Body, Field, along, spine_y
 from .canvas import Canvas, Shape, Slices, blend
 from .tubes import mirrored, paint_tube, tube
 
-CORTEX_HU, MARROW_HU, CARTILAGE_HU, DISC_HU = 1100.0, 260.0, 130.0, 95.0
-VERTEBRA_HU, ARCH_HU = 520.0, 420.0
+CORTEX_HU, MARROW_HU, CARTILAGE_HU, DISC_HU = 1050.0, 240.0, 130.0, 95.0
+VERTEBRA_HU, ARCH_HU = 330.0, 330.0
 
 RIB_DROP_MM = (40, 58, 72, 82, 90, 96, 100, 102, 100, 92, 62, 40)
 """How far each rib descends from its head to the end of its bone."""
@@ -18,7 +18,7 @@ RIB_DROP_MM = (40, 58, 72, 82, 90, 96, 100, 102, 100, 92, 62, 40)
 RIB_END = (0.80, 0.80, 0.79, 0.78, 0.77, 0.76, 0.74, 0.69, 0.63, 0.57, 0.40, 0.26)
 """Where the bone of each rib gives way to cartilage, as a share of the way round from the spine to the front."""
 
-RIB_HALF_HEIGHT_MM, RIB_HALF_WIDTH_MM, RIB_DEPTH_MM, RIB_CORTEX_MM = 6.3, 3.4, 4.6, 1.15
+RIB_HALF_HEIGHT_MM, RIB_HALF_WIDTH_MM, RIB_DEPTH_MM, RIB_CORTEX_MM = 5.9, 2.8, 4.0, 0.9
 """Section of a rib, and how far its middle lies outside the inner face of the cage."""
 
 
@@ -146,7 +146,7 @@ def _paint_vertebra(canvas: Canvas, body: Body, z0: float, pitch: float) -> None
     for f, hu in (
         (shape(0, disc), DISC_HU),
         (shape(0, bone), VERTEBRA_HU * body.bone),
-        (shape(1.3, bone), 160 * body.bone),
+        (shape(1.3, bone), 115 * body.bone),
     ):
         canvas.fill(f, hu, low_mm=bounds[0], high_mm=bounds[1])
 
@@ -160,8 +160,8 @@ def _paint_arch(canvas: Canvas, body: Body, z: float) -> None:
         pedicle = tube(_moved(side, [(12 * size, y + 8, z + 4), (13 * size, y + 22, z + 4)], shift), 3.6 * size)
         lamina = tube(_moved(side, [(13 * size, y + 24, z + 2), (0, y + 34, z - 7)], shift), 2.4)
         process = tube(_moved(side, [(12 * size, y + 26, z + 2), (29 * size, y + 35, z + 5)], shift), [3.6, 3.0])
-        paint_tube(canvas, body, pedicle, ARCH_HU * 1.3 * body.bone)
-        paint_tube(canvas, body, pedicle.widened(-1.6), 190 * body.bone)
+        paint_tube(canvas, body, pedicle, ARCH_HU * 0.95 * body.bone)
+        paint_tube(canvas, body, pedicle.widened(-1.6), 140 * body.bone)
         for part in (lamina, process):
             paint_tube(canvas, body, part, ARCH_HU * 0.8 * body.bone)
     spine = tube([(shift, y + 34, z - 7), (shift, y + 52, z - 20)], [2.6, 3.2])
@@ -205,10 +205,10 @@ def _paint_shoulders(canvas: Canvas, body: Body) -> None:
 def _paint_scapula(canvas: Canvas, body: Body, side: int) -> None:
     """A thin blade with thick borders, turned outwards as on a film with the shoulders forward."""
     glenoid, angle, corner = np.array([156, 22, 95.0]), np.array([138, 84, -28.0]), np.array([116, 86, 92.0])
-    for share in np.linspace(0.02, 0.98, 56):
+    for share in np.linspace(0.01, 0.99, 90):
         outer, inner = angle + (glenoid - angle) * share, angle + (corner - angle) * share
         line = tube(mirrored(side, [tuple(outer), tuple((outer + inner) / 2 + (0, 3, 0)), tuple(inner)]), 1.0)
-        paint_tube(canvas, body, line, 420 * body.bone)
+        paint_tube(canvas, body, line, 300 * body.bone)
     borders = ((angle, glenoid, 3.6, 5.0), (angle, corner, 2.6, 2.4), (corner, glenoid, 2.4, 4.0))
     for start, stop, r0, r1 in borders:
         middle = (start + stop) / 2 + (3.0, 2.0, 0)

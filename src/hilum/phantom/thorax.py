@@ -13,9 +13,10 @@ from hilum.geometry import VolumeGrid
 from hilum.image import LESIONS, LUNGS, Code, Image, Label, LabelMap, Quantity
 from hilum.provenance import Json, Step
 
-from .body import Body, Field, draw_body
-from .canvas import Canvas, Slices, coverage
+from .body import Body, draw_body
+from .canvas import Canvas, Slices, change_across, coverage
 from .lesions import Lesion, paint_lesions
+from .noise import Field, value_noise
 from .organs import paint_breasts, paint_organs
 from .skeleton import paint_ribs, paint_skeleton
 from .vessels import paint_lung_vessels
@@ -102,7 +103,7 @@ def thorax(seed: int = 0, *, grid: VolumeGrid | None = None, lesions: Sequence[L
     body = draw_body(seed)
     canvas = Canvas(grid)
     for slab in canvas.slabs(canvas.whole):
-        _paint_trunk(canvas, body, slab)
+        _paint_trunk(canvas, body, slab, seed)
     paint_breasts(canvas, body)
     paint_skeleton(canvas, body)
     paint_organs(canvas, body)
@@ -122,22 +123,25 @@ def thorax(seed: int = 0, *, grid: VolumeGrid | None = None, lesions: Sequence[L
     )
 
 
-def _paint_trunk(canvas: Canvas, body: Body, slab: Slices) -> None:
+def _paint_trunk(canvas: Canvas, body: Body, slab: Slices, seed: int) -> None:
     """Fat, muscle, the contents of the cage, the lungs and the ribs."""
     extent = canvas.hu[slab].shape
     x, y, z = body.to_reference(*canvas.coordinates(slab))
+    grain = value_noise(x, y, z, cell_mm=14, seed=seed, octaves=1)
     skin = np.broadcast_to(body.skin(x, y, z), extent)
     hu = np.full(extent, -1000, dtype=np.float32)
-    _mix(hu, coverage(skin), -98)
-    _mix(hu, coverage(skin + np.float32(body.fat_mm)), 38)
+    change = change_across(skin)
+    _mix(hu, coverage(skin, change), -98)
+    _mix(hu, coverage(skin + np.float32(body.fat_mm), change), 30 + np.float32(45) * grain)
     cage = np.broadcast_to(body.cage(x, y, z), extent)
     above = np.clip((z - body.diaphragm(x, y)) * np.float32(0.25) + 1, 0, 1)
-    belly = np.where(x < 25, np.float32(56), np.float32(20))
+    belly = np.float32(38) - np.float32(18) * np.tanh((x - 30) / 28)
     _mix(hu, coverage(cage - np.float32(1)), belly + above * (np.float32(-15) - belly))
     lung = np.broadcast_to(body.lung(x, y, z), extent)
     parenchyma = np.float32(PARENCHYMA_HU) + y * np.float32(0.45)
     parenchyma = np.float32(-1000) + (parenchyma + np.float32(1000)) * np.float32(body.inflation)
-    _mix(hu, coverage(lung), parenchyma)
+    fine = value_noise(x, y, z, cell_mm=6, seed=seed + 9, octaves=1)
+    _mix(hu, coverage(lung), parenchyma + np.float32(34) * grain + np.float32(44) * fine)
     canvas.hu[slab] = np.rint(hu)
     canvas.lungs[slab] = np.where(lung < 0, np.where(x < 0, np.uint8(1), np.uint8(2)), np.uint8(0))
     paint_ribs(canvas, body, slab, cage)

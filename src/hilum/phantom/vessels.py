@@ -11,21 +11,21 @@ from .body import Body, Points
 from .canvas import Canvas
 from .tubes import spread
 
-LEAF_RADIUS_MM = 0.75
+LEAF_RADIUS_MM = 0.8
 """Radius of the last twig that is drawn; finer vessels belong to the parenchyma's own density."""
 
-MURRAY = 2.75
+MURRAY = 2.5
 """Exponent of the law by which a parent's radius follows from its children's; 3 in theory, less in lungs."""
 
 ROOTS: tuple[tuple[tuple[float, float, float], tuple[float, float, float], int], ...] = (
-    ((-50, 16, -16), (-0.15, 0.25, -1), 300),
-    ((-42, 4, 14), (-0.8, -0.2, 0.6), 190),
-    ((52, 28, -10), (0.15, 0.25, -1), 270),
-    ((46, 14, 30), (0.8, -0.2, 0.6), 190),
-    ((-46, -14, 10), (-0.7, -0.5, 0.5), 90),
-    ((48, -12, 20), (0.7, -0.5, 0.5), 90),
-    ((-50, 32, -38), (-0.6, 0.4, -0.7), 110),
-    ((50, 34, -38), (0.6, 0.4, -0.7), 100),
+    ((-50, 16, -16), (-0.15, 0.25, -1), 380),
+    ((-42, 4, 14), (-0.8, -0.2, 0.6), 240),
+    ((52, 28, -10), (0.15, 0.25, -1), 340),
+    ((46, 14, 30), (0.8, -0.2, 0.6), 240),
+    ((-46, -14, 10), (-0.7, -0.5, 0.5), 130),
+    ((48, -12, 20), (0.7, -0.5, 0.5), 130),
+    ((-50, 32, -38), (-0.6, 0.4, -0.7), 160),
+    ((50, 34, -38), (0.6, 0.4, -0.7), 140),
 )
 """Where trees start (reference mm), which way, and how many twigs each feeds: arteries first, then veins."""
 
@@ -81,27 +81,33 @@ def grow(root: Points, heading: Points, targets: Points) -> Tree:
     capacity = 1 + 7 * len(targets)
     points, headings = np.empty((capacity, 3)), np.empty((capacity, 3))
     parents = np.full(capacity, -1, dtype=np.int64)
-    points[0], headings[0] = root, heading / np.linalg.norm(heading)
+    points[0], headings[0] = root, _unit(heading)
     count = 1
     for target in targets[np.argsort(np.linalg.norm(targets - root, axis=1))]:
         gap = target - points[:count]
         distance = np.linalg.norm(gap, axis=1)
         turn = 1 - np.einsum("ij,ij->i", gap, headings[:count]) / np.maximum(distance, 1e-6)
-        start = int(np.argmin(distance * (1 + 0.9 * turn**2)))
+        start = int(np.argmin(distance * (1 + 1.6 * turn**2)))
         steps = int(np.clip(np.ceil(distance[start] / 7.0), 1, 7))
         for step in range(1, steps + 1):
             points[count] = _bend(points[start], headings[start], target, step / steps)
             parents[count] = start if step == 1 else count - 1
             move = points[count] - points[parents[count]]
-            headings[count] = move / max(float(np.linalg.norm(move)), 1e-6)
+            outward = points[count] - root
+            way = _unit(move) + 0.7 * _unit(outward)
+            headings[count] = _unit(way)
             count += 1
     points, parents = points[:count], parents[:count]
     return Tree(points, parents, _radii(parents))
 
 
+def _unit(vector: Points) -> Points:
+    return vector / max(float(np.linalg.norm(vector)), 1e-6)
+
+
 def _bend(start: Points, heading: Points, stop: Points, t: float) -> Points:
     """Point of a quadratic curve that leaves ``start`` along ``heading``."""
-    control = start + heading * 0.4 * float(np.linalg.norm(stop - start))
+    control = start + heading * 0.3 * float(np.linalg.norm(stop - start))
     return (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * stop
 
 

@@ -17,7 +17,7 @@ from hilum.models.card import Card
 from hilum.models.onnx import OnnxRuntime
 from hilum.models.openvino import OpenVino, has_bfloat16
 from hilum.models.plan import EngineName, Plan
-from hilum.models.runtime import Runtime, open_runtime
+from hilum.models.runtime import Runtime, open_runtime, open_runtimes
 from hilum.settings import RuntimeSettings
 
 from .conftest import COLUMNS, ROWS
@@ -194,6 +194,24 @@ def test_the_engines_agree(install: Install, inputs: Arrays) -> None:
     ]
     for name in card.outputs:
         np.testing.assert_allclose(results[0][name], results[1][name], atol=TOLERANCE["float32"], rtol=0)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_several_are_opened_at_once_in_the_order_of_their_cards(
+    install: Install, inputs: Arrays, engine: EngineName
+) -> None:
+    cards = [install(scale=scale, name=name) for scale, name in ((0.1, "weak"), (0.9, "strong"))]
+    opened = open_runtimes(cards, RuntimeSettings(engine=engine, precision="float32"), many=True)
+    for card, runtime in zip(cards, opened, strict=True):
+        np.testing.assert_allclose(runtime.run(inputs)["lesions"], by_hand(card, inputs)["lesions"], atol=1e-5, rtol=0)
+    assert open_runtimes([], RuntimeSettings(engine=engine), many=True) == []
+
+
+def test_what_one_of_several_lacks_is_said(install: Install) -> None:
+    good, bad = install(name="good"), install(name="bad")
+    bad.weights.unlink()
+    with pytest.raises(CorruptModel, match="the weights of bad"):
+        open_runtimes([good, bad], RuntimeSettings(engine="onnxruntime"), many=False)
 
 
 class _Wrong:

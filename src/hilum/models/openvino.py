@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,9 @@ from hilum.errors import ModelError
 from .engines import load_openvino
 from .plan import Plan
 from .runtime import Arrays, Sizes
+
+core: Any = load_openvino().Core()
+"""OpenVINO's plugins; one for the process, as making it takes a while."""
 
 
 class OpenVino:
@@ -40,7 +42,7 @@ class OpenVino:
             "ENABLE_CPU_PINNING": False,  # pinned, two processes would share one core and leave the next idle
         }
         try:
-            self._network = _core().compile_model(_core().read_model(weights), "CPU", properties)
+            self._network = core.compile_model(core.read_model(weights), "CPU", properties)
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot load {weights}: {error}") from error
         self.inputs: Mapping[str, Sizes] = {each.get_any_name(): _sizes(each) for each in self._network.inputs}
@@ -61,14 +63,9 @@ class OpenVino:
         return {name: results[index] for index, name in enumerate(self.outputs)}
 
 
-@cache
-def _core() -> Any:
-    return load_openvino().Core()
-
-
 def has_bfloat16() -> bool:
     """Whether the processor has instructions for bfloat16 (AMX or AVX-512) that OpenVINO uses."""
-    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _sizes(port: Any) -> Sizes:

@@ -94,12 +94,11 @@ def measure(trial: Trial, models: list[str], seconds: float, times: int) -> dict
 
 
 def _once(trial: Trial, models: list[str], seconds: float) -> dict[str, float]:
-    started = time.time()
     command = [sys.executable, __file__, "--models", *models, "--seconds", str(seconds)]
     spent = spend([*command, "--child", json.dumps(asdict(trial))])
     told = json.loads(spent.output.splitlines()[-1])
     first = told.pop("first")
-    return {"start s": first - started, **told, "peak MB": spent.peak_mb}
+    return {"start s": first - spent.started, **told, "peak MB": spent.peak_mb}
 
 
 def verdict(rows: list[dict[str, Any]]) -> list[str]:

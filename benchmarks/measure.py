@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+LAUNCHER = Path(__file__).with_name("launch.py")
 
 Row = Mapping[str, Any]
 """One line of a table; every row of a table has the same keys."""
@@ -26,12 +27,14 @@ class Spent:
 
     Attributes
     ----------
+    started : when, as ``time.time`` tells it
     wall_s : seconds by the clock
     cpu_s : seconds of processor time, all threads and children
     peak_mb : most memory that was resident at once, in megabytes of 10**6 bytes
     output : what it printed
     """
 
+    started: float
     wall_s: float
     cpu_s: float
     peak_mb: float
@@ -40,23 +43,20 @@ class Spent:
 
 def spend(command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None) -> Spent:
     """Run a command to its end and tell what it took; SystemExit with its last words if it fails."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, **(environment or {})},
-    )
-    with process.stdout or contextlib.nullcontext() as stream:
-        output = stream.read() if stream else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{output[-3000:]}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Spent(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6, output)
+    words = [str(word) for word in command]
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "spent.json"
+        done = subprocess.run(
+            [sys.executable, LAUNCHER, told, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            env={**os.environ, **(environment or {})},
+        )
+        if done.returncode:
+            sys.exit(f"{' '.join(words)}\nended with {done.returncode}:\n{done.stdout[-3000:]}")
+        return Spent(**json.loads(told.read_text(encoding="utf-8")), output=done.stdout)
 
 
 def best(command: Sequence[str | Path], *, times: int) -> Spent:

@@ -18,6 +18,12 @@ def test_a_process_is_measured() -> None:
     assert 90 < spent.peak_mb < 200
 
 
+def test_the_memory_of_whoever_measures_is_not_counted() -> None:
+    held = bytearray(120_000_000)
+    assert measure.spend([sys.executable, "-c", "pass"]).peak_mb < 60
+    assert len(held) == 120_000_000
+
+
 def test_the_environment_can_be_added_to() -> None:
     code = "import os; print(os.environ['HILUM_TRIED'], 'PATH' in os.environ)"
     assert measure.spend([sys.executable, "-c", code], environment={"HILUM_TRIED": "7"}).output == "7 True\n"
@@ -30,7 +36,7 @@ def test_a_process_that_fails_ends_the_benchmark_with_its_last_words() -> None:
 
 def test_the_best_of_several_runs_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     walls = iter([3.0, 1.0, 2.0])
-    monkeypatch.setattr(measure, "spend", lambda _: measure.Spent(next(walls), 0, 0, ""))
+    monkeypatch.setattr(measure, "spend", lambda _: measure.Spent(0, next(walls), 0, 0, ""))
     assert measure.best(["x"], times=3).wall_s == 1.0
 
 

@@ -90,7 +90,7 @@ def install(folder: Path) -> float:
     spend([sys.executable, "-m", "venv", environment])
     before = _size_mb(environment)
     python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    spend([python, "-m", "pip", "install", "--quiet", "--no-compile", ROOT])
+    spend([python, "-m", "pip", "install", "--quiet", ROOT])
     if spend([python, "-c", "import importlib.util as u; print(u.find_spec('torch'))"]).output.strip() != "None":
         sys.exit("the base install brings torch")
     return _size_mb(environment) - before

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from .noise import Field
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +53,8 @@ def draw_exposure(seed: int) -> Exposure:
     )
 
 
-def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int) -> NDArray[np.uint8]:
-    """A displayed film, uint8, of line integrals.
+def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int) -> Field:
+    """Grey values, 0 to 1, of a displayed film, from line integrals.
 
     The light behind the patient is exp(-density), veiled by scatter and counted with noise; its logarithm is
     evened out, sharpened and put through a sigmoid that spans what the middle of the film holds.
@@ -74,8 +72,9 @@ def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int)
     signal += np.float32(0.3 * exposure.sharpening) * (signal - blur(signal, 9.0 / spacing_mm))
     grey = _display(signal, exposure)
     _collimate(grey, spacing_mm, exposure)
-    pixels = np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
-    return _marked(pixels, exposure.marker) if exposure.marker else pixels
+    if exposure.marker:
+        _mark(grey, exposure.marker)
+    return np.clip(grey, 0, 1)
 
 
 def _detected(density: Field, spacing_mm: float, exposure: Exposure, rng: np.random.Generator) -> Field:
@@ -83,7 +82,7 @@ def _detected(density: Field, spacing_mm: float, exposure: Exposure, rng: np.ran
     light = np.exp(-density)
     light = blur(light, 0.25 / spacing_mm)
     veil = blur(light, 35.0 / spacing_mm)
-    light += np.float32(exposure.scatter) * (veil * np.float32(0.6) + np.float32(0.4) * veil.mean() * light ** 0.5)
+    light += np.float32(exposure.scatter) * (veil * np.float32(0.6) + np.float32(0.4) * veil.mean() * light**0.5)
     counts = np.float32(exposure.photons * (spacing_mm / 0.4) ** 2)
     grain = blur(rng.standard_normal(light.shape, dtype=np.float32), 0.6)
     light += grain * np.float32(1.8) * np.sqrt(light / counts)
@@ -110,16 +109,18 @@ def _collimate(grey: Field, spacing_mm: float, exposure: Exposure) -> None:
     grey[:, grey.shape[1] - right :] = 0.02
 
 
-def _marked(pixels: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
-    """The film with letters near its upper right corner, at the patient's left shoulder."""
-    rows, columns = pixels.shape
-    letters = Pillow.new("L", (14 * len(text), 14))
-    ImageDraw.Draw(letters).text((2, 0), text, fill=255)
+def _mark(grey: Field, text: str) -> None:
+    """Letters in place near the film's upper right corner, at the patient's left shoulder."""
+    rows, columns = grey.shape
+    letters = Pillow.new("L", (7 * len(text) + 3, 14))
+    ImageDraw.Draw(letters).text((1, 0), text, fill=255)
     height = max(8, rows // 22)
-    letters = letters.resize((max(8, height * letters.width // 14), height), Pillow.Resampling.BICUBIC)
-    picture = Pillow.fromarray(pixels)
-    picture.paste(246, (columns - letters.width - columns // 25, rows // 25), letters)
-    return np.array(picture)
+    width = max(8, height * letters.width // 14)
+    ink = np.asarray(letters.resize((width, height), Pillow.Resampling.BICUBIC), dtype=np.float32) / 255
+    top, left = rows // 25, columns - width - columns // 25
+    if left >= 0 and top + height <= rows:
+        window = grey[top : top + height, left : left + width]
+        window += ink * (np.float32(0.965) - window)
 
 
 def blur(array: Field, sigma: float) -> Field:

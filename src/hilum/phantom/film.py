@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from .body import draw_body
 from .exposure import Exposure, develop
 from .noise import Field
 from .thorax import Thorax, default_grid
-
 
 WATER_PER_MM = 0.0193
 """Attenuation of water at 70 keV, the effective energy of a chest film at 120 kVp (NIST XCOM: 0.193 / cm)."""
@@ -50,7 +49,7 @@ class PhantomFilm:
 
     Attributes
     ----------
-    image : RADIOGRAPH, uint8
+    image : RADIOGRAPH, uint8 or uint16
     lungs : 1 the patient's right, 2 the left, as readers outline them: behind the heart too, down to the dome of
         the diaphragm and inwards to the edge of the spine
     projected_lungs : wherever the rays cross lung, below the dome too; where both are crossed, the one with the
@@ -80,6 +79,7 @@ def film(
     exposure: Exposure | None = None,
     rotation_deg: float = 0.0,
     is_mirrored: bool = False,
+    bits: Literal[8, 16] = 8,
 ) -> PhantomFilm:
     """A film of a thorax by parallel rays from back to front, or from the right for ``LATERAL``.
 
@@ -95,6 +95,7 @@ def film(
     exposure : how the film is taken and displayed, None for the defaults
     rotation_deg : turn of the patient about the body's axis, by shear; up to about 15
     is_mirrored : the mirror image of the patient (situs inversus), with sides named accordingly
+    bits : of a grey value; 8 gives uint8, 16 gives uint16
 
     Raises
     ------
@@ -112,9 +113,11 @@ def film(
         sums = _mirrored(sums)
     spacing, sums = _onto_film(sums, source.grid, view, shape)
     density = sums.pop("attenuation")
-    pixels = develop(density, spacing_mm=spacing, exposure=exposure, seed=seed)
+    grey = develop(density, spacing_mm=spacing, exposure=exposure, seed=seed)
+    pixels = np.rint(grey * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
     settings: dict[str, Json] = {
         "shape": list(shape), "view": view, "seed": seed, "rotation_deg": rotation_deg, "is_mirrored": is_mirrored,
+        "bits": bits,
         "exposure": asdict(exposure),
     }  # fmt: skip
     history = source.ct.origin
@@ -132,7 +135,7 @@ def film(
     )
 
 
-def attenuation(hu: NDArray[np.integer] | Field) -> Field:
+def attenuation(hu: NDArray[np.integer[Any]] | Field) -> Field:
     """Linear attenuation per mm of densities in Hounsfield units."""
     values = np.asarray(hu, dtype=np.float32)
     values = np.where(values > 100, 100 + (values - 100) * np.float32(BONE_EXCESS), values)
@@ -199,7 +202,7 @@ def _body_axes(grid: VolumeGrid) -> tuple[list[int], list[bool]]:
     return order, flips
 
 
-def _to_body_axes(array: NDArray[np.generic], grid: VolumeGrid) -> NDArray[np.generic]:
+def _to_body_axes(array: NDArray[np.integer[Any]], grid: VolumeGrid) -> NDArray[np.integer[Any]]:
     order, flips = _body_axes(grid)
     return array.transpose(order)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
 
@@ -258,5 +261,3 @@ def _lesion_mask(sums: Mapping[str, Field], lungs: NDArray[np.uint8]) -> NDArray
         least = np.maximum(whole * np.float32(LESION_SHARES[label.name]), np.float32(LESION_LEAST_MM))
         made[(sums[label.name] >= least) & (lungs > 0)] = number
     return made
-
-

@@ -97,7 +97,7 @@ def random_lesions(seed: int, severity: float) -> tuple[Lesion, ...]:
     if severity == 0:
         return ()
     rng = np.random.default_rng([seed, 31])
-    total_ml = 1500.0 * severity ** 1.3
+    total_ml = 1500.0 * severity**1.3
     count = int(rng.integers(1 + round(2 * severity), 4 + round(7 * severity)))
     shares = rng.dirichlet(np.full(count, 2.0))
     thirds = ("upper", "middle", "lower")
@@ -115,9 +115,7 @@ def random_lesions(seed: int, severity: float) -> tuple[Lesion, ...]:
     return tuple(made)
 
 
-def paint_lesions(
-    canvas: Canvas, body: Body, lobes: NDArray[np.uint8], lesions: Sequence[Lesion]
-) -> NDArray[np.uint8]:
+def paint_lesions(canvas: Canvas, body: Body, lobes: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.uint8]:
     """Paint lesions into the lungs and give back their label map; effusions first, then consolidation."""
     labels = np.zeros(canvas.grid.shape, dtype=np.uint8)
     for lesion in sorted(lesions, key=lambda item: -NUMBERS[item.kind]):
@@ -125,9 +123,7 @@ def paint_lesions(
     return labels
 
 
-def _paint_one(
-    canvas: Canvas, body: Body, lobes: NDArray[np.uint8], labels: NDArray[np.uint8], lesion: Lesion
-) -> None:
+def _paint_one(canvas: Canvas, body: Body, lobes: NDArray[np.uint8], labels: NDArray[np.uint8], lesion: Lesion) -> None:
     wanted = round(lesion.volume_ml / canvas.grid.voxel_ml)
     lung = (canvas.lungs == (1 if lesion.place.startswith("right") else 2)) & (labels == 0)
     if lesion.place in LOBES_BY_PLACE:
@@ -164,9 +160,9 @@ def _patch(body: Body, lesion: Lesion, wanted: int, x: Field, y: Field, z: Field
     centre = _centre(rng, lesion, x, y, z, wall)
     radius = float((lesion.volume_ml * 1000 * 0.75 / np.pi) ** (1 / 3))
     stretch = rng.uniform(0.75, 1.35, 3).astype(np.float32)
-    away = np.sqrt(
-        sum(((c - m) * s) ** 2 for c, m, s in zip((x, y, z), centre, stretch, strict=True))
-    ) / np.float32(radius)
+    away = np.sqrt(sum(((c - m) * s) ** 2 for c, m, s in zip((x, y, z), centre, stretch, strict=True))) / np.float32(
+        radius
+    )
     noise_seed = int(rng.integers(1 << 20))
     made = -away
     if lesion.depth == "peripheral":
@@ -199,9 +195,7 @@ def _third(place: str, z: Field) -> tuple[float, float]:
     return bottom + names.index(name) * step, bottom + (names.index(name) + 1) * step
 
 
-def _centre(
-    rng: np.random.Generator, lesion: Lesion, x: Field, y: Field, z: Field, wall: Field
-) -> NDArray[np.float32]:
+def _centre(rng: np.random.Generator, lesion: Lesion, x: Field, y: Field, z: Field, wall: Field) -> NDArray[np.float32]:
     """A place for the middle of a patch: in the third, near the pleura or away from it."""
     low, high = _third(lesion.place, z)
     margin = 0.15 * (high - low)

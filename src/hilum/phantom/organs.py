@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .body import CAGE_FRONT, Body, Field, along
 from .canvas import Canvas, Shape
@@ -13,7 +14,8 @@ from .tubes import Tube, mirrored, paint_tube, tube
 
 BLOOD_HU, MUSCLE_HU, LIVER_HU, FAT_HU, GAS_HU = 45.0, 48.0, 58.0, -100.0, -980.0
 
-Nodes = Sequence[tuple[float, float, float]]
+Triple = tuple[float, float, float]
+Nodes = Sequence[Triple]
 
 
 def paint_organs(canvas: Canvas, body: Body) -> None:
@@ -97,8 +99,10 @@ def _paint_heart(canvas: Canvas, body: Body) -> None:
     canvas.fill(shape, BLOOD_HU, low_mm=low, high_mm=high, clears_lungs=True)
 
 
-def _ellipsoid(centre: tuple[float, float, float], axis: np.ndarray, radii: tuple[float, float, float]) -> Shape:
-    """Negative inside an ellipsoid: its first radius along ``axis``, the second across it to the left, then the rest."""
+def _ellipsoid(
+    centre: tuple[float, float, float], axis: NDArray[np.float64], radii: tuple[float, float, float]
+) -> Shape:
+    """Negative inside an ellipsoid: its radii along ``axis``, up or down across it, and across both."""
     first = axis / np.linalg.norm(axis)
     second = np.cross(first, [0.0, 1.0, 0.0])
     second /= np.linalg.norm(second)
@@ -142,13 +146,11 @@ def paint_breasts(canvas: Canvas, body: Body) -> None:
         (centre,) = mirrored(side, [(80, -84 - 0.5 * size, -44 - 0.3 * size)])
         plain = _ellipsoid(centre, np.array([1.0, 0, 0]), (50 + 0.5 * size, 44 + 0.6 * size, 34 + size))
 
-        def shape(x: Field, y: Field, z: Field, plain: Shape = plain) -> Field:
+        def shape(x: Field, y: Field, z: Field, plain: Shape = plain, middle: float = centre[2]) -> Field:
             x, y, z = body.to_reference(x, y, z)
-            hang = np.where(z < centre[2], 0, 0.22) * ((z - centre[2]) / 50) ** 2
+            hang = np.where(z < middle, 0, 0.22) * ((z - middle) / 50) ** 2
             return np.maximum(plain(x, y, z) + hang, -(body.skin(x, y, z) + 3) / 40).astype(np.float32)
 
         reach = np.array([90, 90, 90]) + size
         low, high = body.to_world(np.array([np.array(centre) - reach, np.array(centre) + reach]))
         canvas.fill(shape, -40.0, low_mm=low, high_mm=high)
-
-

@@ -38,6 +38,5 @@ def sample_film(seed: int, *, severity: float = 0.0, shape: tuple[int, int] = (5
     fine_mm = float(np.clip(380 / max(shape), 1.3, 3.0))
     grid = film_grid(seed, in_plane_mm=fine_mm, depth_mm=2.2 * fine_mm)
     source = thorax(seed, grid=grid, lesions=random_lesions(seed, severity))
-    return film(
-        source, shape=shape, seed=seed, exposure=draw_exposure(seed), rotation_deg=float(np.clip(rng.normal(0, 2.5), -8, 8))
-    )
+    turn = float(np.clip(rng.normal(0, 2.5), -8, 8))
+    return film(source, shape=shape, seed=seed, exposure=draw_exposure(seed), rotation_deg=turn)

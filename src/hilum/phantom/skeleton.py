@@ -197,9 +197,7 @@ def _paint_shoulders(canvas: Canvas, body: Body) -> None:
         )  # fmt: skip
         _paint_scapula(canvas, body, side)
         _paint_long_bone(canvas, body, mirrored(side, [(178, 10, 100), (183, 8, 92)]), [22, 20], 1.6)
-        _paint_long_bone(
-            canvas, body, mirrored(side, [(184, 8, 90), (196, 4, 50), (205, 0, -10)]), [14, 11, 10.5], 3.4
-        )
+        _paint_long_bone(canvas, body, mirrored(side, [(184, 8, 90), (196, 4, 50), (205, 0, -10)]), [14, 11, 10.5], 3.4)
 
 
 def _paint_scapula(canvas: Canvas, body: Body, side: int) -> None:

@@ -32,6 +32,8 @@ LOBES: Mapping[int, Label] = MappingProxyType(
 )
 """Labels of the five lobes."""
 
+Corner = tuple[float, float, float]
+
 PARENCHYMA_HU = -868.0
 """Density of the reference lung in full inspiration, midway between front and back."""
 
@@ -163,13 +165,9 @@ def _lobes(canvas: Canvas, body: Body, slab: Slices) -> NDArray[np.uint8]:
     return np.where(lungs == 1, right, np.where(lungs == 2, left, np.uint8(0)))
 
 
-def _grid_between(
-    body: Body, low: tuple[float, float, float], high: tuple[float, float, float], spacing_mm: tuple[float, float, float]
-) -> VolumeGrid:
+def _grid_between(body: Body, low: Corner, high: Corner, spacing_mm: tuple[float, float, float]) -> VolumeGrid:
     """The axis-aligned grid between two corners (x, y, z) in reference mm."""
     sizes = [(b - a) * s for a, b, s in zip(low, high, body.scale, strict=True)]
     count = [max(1, round(size / step)) for size, step in zip(sizes[::-1], spacing_mm, strict=True)]
     origin = tuple(a * s for a, s in zip(low, body.scale, strict=True))
     return VolumeGrid.of_spacing((count[0], count[1], count[2]), spacing_mm, origin)
-
-

@@ -88,7 +88,7 @@ def spread(canvas: Canvas, starts: Points, stops: Points, radii: NDArray[np.floa
         voxel = base + corner
         weight = np.prod(np.where(corner, blend, 1 - blend), axis=1) * volumes
         inside = np.all((voxel >= 0) & (voxel < shape), axis=1) & (weight > 0)
-        flat_parts.append(np.ravel_multi_index(tuple(voxel[inside].T), canvas.grid.shape).astype(np.int64))
+        flat_parts.append(np.ravel_multi_index(tuple(voxel[inside].T), canvas.grid.shape).astype(np.int64).ravel())
         mass_parts.append(weight[inside])
     voxels, place = np.unique(np.concatenate(flat_parts), return_inverse=True)
     share = np.bincount(place, np.concatenate(mass_parts), minlength=len(voxels)) / (canvas.grid.voxel_ml * 1000)

@@ -33,7 +33,7 @@ lint: $(TEST)/.done
 	$(TEST)/bin/lint-imports
 
 types: $(TEST)/.done
-	$(TEST)/bin/pyright
+	$(TEST)/bin/pyright --pythonpath $(TEST)/bin/python
 
 docs: $(TEST)/.done
 	$(TEST)/bin/python docs/generate.py

@@ -195,7 +195,7 @@ def draw_body(seed: int) -> Body:
     is_female = bool(rng.random() < 0.5)
     stature = float(np.clip(rng.normal(0.94 if is_female else 1.02, 0.045), 0.82, 1.14))
     girth = stature * float(np.clip(rng.normal(1.0, 0.04), 0.92, 1.09))
-    height = float(np.clip(rng.normal(0.0, 6.0), -12, 12))
+    height = float(np.clip(rng.normal(3.0, 9.0), -13, 26))
     return Body(
         scale=(girth, girth * float(rng.uniform(0.95, 1.05)), stature),
         sway_mm=float(rng.normal(0, 2.5)),
@@ -203,7 +203,7 @@ def draw_body(seed: int) -> Body:
         is_female=is_female,
         breast_mm=float(rng.uniform(12, 34)) if is_female else 0.0,
         dome_mm=(-58.0 + height, -69.0 + height + float(rng.normal(0, 4))),
-        heart=float(np.clip(rng.normal(1.0, 0.07), 0.86, 1.2)),
+        heart=float(np.clip(rng.normal(1.02, 0.09), 0.86, 1.27)),
         heart_tilt=float(rng.uniform(0.75, 1.35)),
         apex_mm=(float(rng.normal(136, 2)), float(rng.normal(138, 2))),
         barrel=float(np.clip(rng.normal(1.0, 0.05), 0.88, 1.12)),

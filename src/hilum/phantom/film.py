@@ -32,10 +32,10 @@ LUNG_EDGE_MM = 2.0
 SPINE_EDGE_MM = 17.0
 """Readers outline the lungs up to here from the middle, in reference mm: the edge of the vertebral bodies."""
 
-LESION_SHARES: Mapping[str, float] = MappingProxyType({"ground-glass": 0.14, "consolidation": 0.09, "effusion": 0.2})
+LESION_SHARES: Mapping[str, float] = MappingProxyType({"ground-glass": 0.14, "consolidation": 0.13, "effusion": 0.2})
 """A pixel is a lesion where the rays run through it for at least this share of their way through lung."""
 
-LESION_LEAST_MM = 5.0
+LESION_LEAST_MM = 7.0
 """... and for at least this length."""
 
 STRUCTURES = ("right-lung", "left-lung", "ground-glass", "consolidation", "effusion")

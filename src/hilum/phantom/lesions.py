@@ -37,7 +37,7 @@ PLACES = (
 NOISE_REACH = 5
 """The outline is made irregular within this many times the lesion's volume; farther out noise could not reach."""
 
-DENSITY_HU = {"ground-glass": -500.0, "consolidation": 25.0, "effusion": 8.0}
+DENSITY_HU = {"ground-glass": -450.0, "consolidation": 25.0, "effusion": 8.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +98,15 @@ def random_lesions(seed: int, severity: float) -> tuple[Lesion, ...]:
         return ()
     rng = np.random.default_rng([seed, 31])
     total_ml = 1500.0 * severity**1.3
-    count = int(rng.integers(1 + round(2 * severity), 4 + round(7 * severity)))
-    shares = rng.dirichlet(np.full(count, 2.0))
+    count = int(rng.integers(1 + round(4 * severity), 4 + round(7 * severity)))
+    shares = rng.dirichlet(np.full(count, 4.0))
+    first = int(rng.integers(2))
     thirds = ("upper", "middle", "lower")
     made: list[Lesion] = []
-    for share in shares:
-        side = str(rng.choice(("right", "left")))
+    for number, share in enumerate(shares):
+        side = ("right", "left")[(number + first) % 2]
         third = str(rng.choice(thirds, p=(0.2, 0.35, 0.45)))
-        is_dense = rng.random() < 0.15 + 0.4 * severity
+        is_dense = rng.random() < 0.12 + 0.3 * severity
         volume = float(np.clip(share * total_ml * (0.6 if is_dense else 1.0), 8, 320))
         depth: Depth = "central" if rng.random() < 0.2 else "peripheral"
         kind: Kind = "consolidation" if is_dense else "ground-glass"
@@ -171,7 +172,7 @@ def _patch(body: Body, lesion: Lesion, wanted: int, x: Field, y: Field, z: Field
     made -= np.float32(1.5) * (np.maximum(low - z, 0) + np.maximum(z - high, 0)) / np.float32(radius)
     near = _highest(made, round(NOISE_REACH * wanted))
     cell = float(np.clip(0.75 * radius, 14, 40))
-    made[near] += value_noise(x[near], y[near], z[near], cell_mm=cell, seed=noise_seed, octaves=3)
+    made[near] += np.float32(0.8) * value_noise(x[near], y[near], z[near], cell_mm=cell, seed=noise_seed, octaves=3)
     return np.asarray(made, dtype=np.float32)
 
 

@@ -99,9 +99,7 @@ def _paint_heart(canvas: Canvas, body: Body) -> None:
     canvas.fill(shape, BLOOD_HU, low_mm=low, high_mm=high, clears_lungs=True)
 
 
-def _ellipsoid(
-    centre: tuple[float, float, float], axis: NDArray[np.float64], radii: tuple[float, float, float]
-) -> Shape:
+def _ellipsoid(centre: Triple, axis: NDArray[np.float64], radii: Triple) -> Shape:
     """Negative inside an ellipsoid: its radii along ``axis``, up or down across it, and across both."""
     first = axis / np.linalg.norm(axis)
     second = np.cross(first, [0.0, 1.0, 0.0])

@@ -10,11 +10,11 @@ from .lesions import Lesion, random_lesions
 from .thorax import thorax
 
 DEMO_LESIONS = (
-    Lesion("ground-glass", "right-middle", 170, seed=3),
-    Lesion("consolidation", "right-lower", 110, seed=5),
-    Lesion("ground-glass", "left-lower", 190, seed=8),
-    Lesion("consolidation", "left-middle", 45, seed=13),
-    Lesion("ground-glass", "left-upper", 40, seed=21),
+    Lesion("ground-glass", "right-middle", 300, seed=2),
+    Lesion("consolidation", "right-lower", 120, seed=5),
+    Lesion("ground-glass", "left-lower", 330, seed=8),
+    Lesion("consolidation", "left-middle", 70, seed=13),
+    Lesion("ground-glass", "left-upper", 90, seed=21),
 )
 """The pneumonia of the demo: both lungs, more below than above."""
 

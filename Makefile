@@ -12,7 +12,7 @@ TRAIN := build/train-env
 PIP_FLAGS := --disable-pip-version-check --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all test-training check lint types docs clean python
+.PHONY: demo test test-all test-training check lint types types-training docs clean python
 
 demo: $(DEMO)/.done
 	@$(DEMO)/bin/hilum demo --output hilum-demo
@@ -34,6 +34,9 @@ lint: $(TEST)/.done
 
 types: $(TEST)/.done
 	$(TEST)/bin/pyright --pythonpath $(TEST)/bin/python
+
+types-training: $(TRAIN)/.done $(TEST)/.done
+	$(TEST)/bin/pyright --project .ci/training-types.toml --pythonpath $(TRAIN)/bin/python
 
 docs: $(TEST)/.done
 	$(TEST)/bin/python docs/generate.py

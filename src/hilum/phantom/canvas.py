@@ -21,6 +21,8 @@ SLAB_VOXELS = 1_500_000
 
 AIR_HU = -1000
 
+_CORNERS = np.array(list(np.ndindex(2, 2, 2)), dtype=bool)
+
 
 @dataclass(slots=True, eq=False)
 class Canvas:
@@ -36,10 +38,12 @@ class Canvas:
     grid: VolumeGrid
     hu: NDArray[np.int16] = field(init=False)
     lungs: NDArray[np.uint8] = field(init=False)
+    _inverse: NDArray[np.float64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.hu = np.full(self.grid.shape, AIR_HU, dtype=np.int16)
         self.lungs = np.zeros(self.grid.shape, dtype=np.uint8)
+        self._inverse = np.linalg.inv(self.grid.affine)
 
     @property
     def whole(self) -> Slices:
@@ -48,16 +52,14 @@ class Canvas:
 
     def box(self, low_mm: NDArray[np.float64], high_mm: NDArray[np.float64]) -> Slices | None:
         """The voxels that a world box may touch, None if it lies outside the volume."""
-        corners = np.array(np.meshgrid(*zip(low_mm, high_mm, strict=True))).reshape(3, -1).T
-        indices = self.index(corners)
+        indices = self.index(np.where(_CORNERS, high_mm, low_mm))
         start = np.maximum(np.floor(indices.min(axis=0)).astype(int), 0)
         stop = np.minimum(np.ceil(indices.max(axis=0)).astype(int) + 1, self.grid.shape)
         return None if np.any(start >= stop) else _box(start, stop)
 
     def index(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fractional (slice, row, column) of world points, shape (..., 3)."""
-        inverse = np.linalg.inv(self.grid.affine)
-        return points_mm @ inverse[:3, :3].T + inverse[:3, 3]
+        return points_mm @ self._inverse[:3, :3].T + self._inverse[:3, 3]
 
     def coordinates(self, box: Slices) -> tuple[Field, Field, Field]:
         """World x, y, z of a box's voxels, arrays that broadcast to its shape.
@@ -97,10 +99,14 @@ class Canvas:
         if box is None:
             return
         for slab in self.slabs(box):
-            share = coverage(np.broadcast_to(shape(*self.coordinates(slab)), _extent(slab)))
-            blend(self.hu[slab], share, hu)
-            if clears_lungs:
-                self.lungs[slab][share > 0.5] = 0
+            share = coverage(np.broadcast_to(shape(*self.coordinates(slab)), extent(slab)))
+            self.paint(slab, share, hu, clears_lungs=clears_lungs)
+
+    def paint(self, box: Slices, share: Field, hu: float, *, clears_lungs: bool = False) -> None:
+        """Mix a density into a box by the share of each voxel; lungs lose what is covered by more than half."""
+        blend(self.hu[box], share, hu)
+        if clears_lungs:
+            self.lungs[box][share > 0.5] = 0
 
 
 def coverage(f: Field, change: Field | None = None) -> Field:
@@ -145,5 +151,6 @@ def _box(start: tuple[int, ...] | NDArray[np.int_], stop: tuple[int, ...] | NDAr
     return made[0], made[1], made[2]
 
 
-def _extent(box: Slices) -> tuple[int, int, int]:
+def extent(box: Slices) -> tuple[int, int, int]:
+    """Voxels of a box along each axis."""
     return box[0].stop - box[0].start, box[1].stop - box[1].start, box[2].stop - box[2].start

@@ -40,6 +40,14 @@ TRANSFER_SYNTAXES: Mapping[str, str] = MappingProxyType(
 )
 """UIDs of the transfer syntaxes in which a film can be written; all of them keep every grey value."""
 
+GDCM_SYNTAXES: Mapping[str, str] = MappingProxyType(
+    {"jpeg-lossless": "JPEGLosslessProcess14_1", "jpeg2000": "JPEG2000Lossless"}
+)
+"""Those that only GDCM encodes, by its own names."""
+
+PLUGINS: Mapping[str, str] = MappingProxyType({"rle": "pydicom", "jpeg-ls": "pyjpegls"})
+"""pydicom's encoders of the other compressed ones, named because GDCM's abort on odd numbers of 8-bit pixels."""
+
 VIEW_CODES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "PA": ("272479007", "postero-anterior"),
@@ -92,7 +100,8 @@ def write_dicom(
         stored = (2**bits - 1) - stored
     dataset = _header(image, modality, f"{photometric} {bits} {orientation} {transfer_syntax}")
     _add_geometry(dataset, image, orientation)
-    _add_pixels(dataset, stored, photometric, bits)
+    is_odd = stored.size % 2 == 1 and transfer_syntax in GDCM_SYNTAXES  # GDCM takes the padding for a pixel
+    _add_pixels(dataset, stored, photometric, bits, allocated=8 if bits == 8 and not is_odd else 16)
     try:
         _save(dataset, path, transfer_syntax)
     except OSError as error:
@@ -185,8 +194,7 @@ def _add_geometry(dataset: Dataset, image: Image, orientation: PlaneOrientation)
         dataset.PixelSpacingCalibrationDescription = "Parallel rays: no magnification"
 
 
-def _add_pixels(dataset: Dataset, stored: NDArray[np.uint16], photometric: str, bits: int) -> None:
-    allocated = 8 if bits == 8 else 16
+def _add_pixels(dataset: Dataset, stored: NDArray[np.uint16], photometric: str, bits: int, *, allocated: int) -> None:
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, photometric
     dataset.Rows, dataset.Columns = stored.shape
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = allocated, bits, bits - 1
@@ -210,13 +218,13 @@ def _save(dataset: Dataset, path: Path, transfer_syntax: TransferSyntax) -> None
     uid = UID(TRANSFER_SYNTAXES[transfer_syntax])
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if uid.is_compressed else uid
-    if transfer_syntax in ("rle", "jpeg-ls"):
-        dataset.compress(uid, generate_instance_uid=False)
+    if transfer_syntax in PLUGINS:
+        dataset.compress(uid, encoding_plugin=PLUGINS[transfer_syntax], generate_instance_uid=False)
     if transfer_syntax == "deflated":
         dataset.file_meta.TransferSyntaxUID = uid
     if transfer_syntax == "explicit-big":
         dataset.PixelData = _swapped(dataset.PixelData, dataset.BitsAllocated)
-    if transfer_syntax not in ("jpeg-lossless", "jpeg2000"):
+    if transfer_syntax not in GDCM_SYNTAXES:
         dataset.save_as(path, enforce_file_format=True)
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -233,11 +241,10 @@ def _transcode(plain: Path, path: Path, transfer_syntax: str) -> None:
     """Compress with GDCM, the one encoder of these syntaxes among the base packages."""
     import gdcm
 
-    wanted = {"jpeg-lossless": "JPEGLosslessProcess14_1", "jpeg2000": "JPEG2000Lossless"}[transfer_syntax]
     reader = gdcm.ImageReader()
     reader.SetFileName(str(plain))
     change = gdcm.ImageChangeTransferSyntax()
-    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, wanted)))
+    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, GDCM_SYNTAXES[transfer_syntax])))
     if not reader.Read():
         raise OSError("GDCM cannot read the film back")
     change.SetInput(reader.GetImage())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageDraw
+from PIL import ImageDraw, ImageFont
 
 from .noise import Field
 
@@ -112,11 +112,12 @@ def _collimate(grey: Field, spacing_mm: float, exposure: Exposure) -> None:
 def _mark(grey: Field, text: str) -> None:
     """Letters in place near the film's upper right corner, at the patient's left shoulder."""
     rows, columns = grey.shape
-    letters = Pillow.new("L", (7 * len(text) + 3, 14))
-    ImageDraw.Draw(letters).text((1, 0), text, fill=255)
-    height = max(8, rows // 22)
-    width = max(8, height * letters.width // 14)
-    ink = np.asarray(letters.resize((width, height), Pillow.Resampling.BICUBIC), dtype=np.float32) / 255
+    font = ImageFont.load_default(size=max(9, rows // 20))
+    _, _, right, bottom = font.getbbox(text)
+    width, height = int(right) + 2, int(bottom) + 2
+    letters = Pillow.new("L", (width, height))
+    ImageDraw.Draw(letters).text((1, 0), text, fill=255, font=font)
+    ink = np.asarray(letters, dtype=np.float32) / 255
     top, left = rows // 25, columns - width - columns // 25
     if left >= 0 and top + height <= rows:
         window = grey[top : top + height, left : left + width]

@@ -208,7 +208,8 @@ def _centre(rng: np.random.Generator, lesion: Lesion, x: Field, y: Field, z: Fie
     candidates = np.flatnonzero(fits)
     if len(candidates) == 0:
         candidates = np.arange(len(x))
-    aim = np.array([rng.uniform(30, 130) * np.sign(x.mean()), rng.uniform(-70, 70), rng.uniform(low, high)])
+    out = rng.uniform(40, 65) if lesion.depth == "central" else rng.uniform(30, 130)
+    aim = np.array([out * np.sign(x.mean()), rng.uniform(-70, 70), rng.uniform(low, high)])
     gaps = (x[candidates] - aim[0]) ** 2 + (y[candidates] - aim[1]) ** 2 + (z[candidates] - aim[2]) ** 2
     best = candidates[int(np.argmin(gaps))]
     return np.array([x[best], y[best], z[best]], dtype=np.float32)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .body import Body, Points
-from .canvas import Canvas, Field, Shape
+from .canvas import Canvas, Shape, Slices, coverage, extent
+from .noise import Field
 
 THIN_VOXELS = 1.3
 """Below this radius, in voxels of the finest axis, a tube is spread as mass over the voxels it crosses."""
@@ -41,7 +42,7 @@ def tube(nodes: Sequence[tuple[float, float, float]], radii: Sequence[float] | f
     t = np.arange(parts)[:, None] / parts
     stretches = [_catmull_rom(padded[i : i + 4], t) for i in range(len(points) - 1)]
     curve = np.vstack([*stretches, values[-1:]])
-    return Tube(curve[:, :3], np.maximum(curve[:, 3], 0.3))
+    return Tube(curve[:, :3], np.maximum(curve[:, 3], 0.05))
 
 
 def mirrored(side: float, nodes: Sequence[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
@@ -56,15 +57,26 @@ def paint_tube(canvas: Canvas, body: Body, shape: Tube, hu: float, *, clears_lun
     if radii.max() < THIN_VOXELS * min(canvas.grid.spacing_mm):
         spread(canvas, points[:-1], points[1:], (radii[:-1] + radii[1:]) / 2, hu)
         return
+    margin = max(canvas.grid.spacing_mm)
+    farthest = radii.max() + 1.5 * margin
+    around = canvas.box(points.min(axis=0) - farthest, points.max(axis=0) + farthest)
+    if around is None:
+        return
+    share = np.zeros(extent(around), dtype=np.float32)
     for start, stop, r0, r1 in zip(points[:-1], points[1:], radii[:-1], radii[1:], strict=True):
-        reach = max(r0, r1) + max(canvas.grid.spacing_mm)
-        canvas.fill(
-            _capsule(start, stop, float(r0), float(r1)),
-            hu,
-            low_mm=np.minimum(start, stop) - reach,
-            high_mm=np.maximum(start, stop) + reach,
-            clears_lungs=clears_lungs,
-        )
+        reach = max(r0, r1) + margin
+        box = canvas.box(np.minimum(start, stop) - reach, np.maximum(start, stop) + reach)
+        if box is not None:
+            piece = _capsule(start, stop, float(r0), float(r1))(*canvas.coordinates(box))
+            inner = _within(box, around)
+            np.maximum(share[inner], coverage(piece), out=share[inner])
+    canvas.paint(around, share, hu, clears_lungs=clears_lungs)
+
+
+def _within(box: Slices, around: Slices) -> Slices:
+    """A box in the indices of one that holds it."""
+    first, second, third = (slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, around, strict=True))
+    return first, second, third
 
 
 def spread(canvas: Canvas, starts: Points, stops: Points, radii: NDArray[np.float64], hu: float) -> None:

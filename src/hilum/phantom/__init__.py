@@ -6,6 +6,7 @@
 ((128, 128), 1)
 """
 
+from .dicom import write_dicom
 from .exposure import Exposure, draw_exposure
 from .film import PhantomFilm, film, film_grid
 from .lesions import Lesion, random_lesions
@@ -26,4 +27,5 @@ __all__ = [
     "random_lesions",
     "sample_film",
     "thorax",
+    "write_dicom",
 ]

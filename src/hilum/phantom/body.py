@@ -155,8 +155,8 @@ class Body:
         return np.maximum(made, self._apex(x, y, z))
 
     def _mediastinum(self, x: Field, y: Field, z: Field) -> Field:
-        node = (-70, -50, -30, -8, 10, 30, 44, 58, 74, 96)
-        width = np.interp(y, node, (2.5, 4, 13, 25, 22, 14, 12, 18.5, 22, 30)).astype(np.float32)
+        node = (-70, -50, -30, -8, 10, 30, 44, 58, 70, 84, 96)
+        width = np.interp(y, node, (2.5, 4, 13, 25, 22, 14, 13, 18.5, 20, 26, 36)).astype(np.float32)
         scale = np.interp(z, (-140, -30, 10, 40, 75, 110, 140), (0.8, 0.9, 1.2, 1.1, 1.0, 1.2, 1.3)).astype(np.float32)
         pad = _smooth_step((-z - 30) / 90) * np.interp(y, (-95, -70, -20, 20), (44, 42, 26, 0))
         return np.maximum(width * scale, pad.astype(np.float32)) - np.abs(x)

@@ -43,7 +43,7 @@ class Canvas:
     def __post_init__(self) -> None:
         self.hu = np.full(self.grid.shape, AIR_HU, dtype=np.int16)
         self.lungs = np.zeros(self.grid.shape, dtype=np.uint8)
-        self._inverse = np.linalg.inv(self.grid.affine)
+        self._inverse = np.linalg.inv(self.grid.affine).astype(np.float64)
 
     @property
     def whole(self) -> Slices:

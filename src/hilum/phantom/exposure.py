@@ -69,7 +69,7 @@ def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int)
     signal = _detected(density, spacing_mm, exposure, np.random.default_rng([seed, 61]))
     signal = signal - np.float32(exposure.flattening) * _coarse(signal, 28 / spacing_mm)
     signal += np.float32(0.5 * exposure.sharpening) * (signal - blur(signal, 2.5 / spacing_mm))
-    signal += np.float32(0.3 * exposure.sharpening) * (signal - blur(signal, 9.0 / spacing_mm))
+    signal += np.float32(0.2 * exposure.sharpening) * (signal - blur(signal, 9.0 / spacing_mm))
     grey = _display(signal, exposure)
     _collimate(grey, spacing_mm, exposure)
     if exposure.marker:

@@ -23,7 +23,7 @@ from .thorax import Thorax, default_grid
 WATER_PER_MM = 0.0193
 """Attenuation of water at 70 keV, the effective energy of a chest film at 120 kVp (NIST XCOM: 0.193 / cm)."""
 
-BONE_EXCESS = 1.6
+BONE_EXCESS = 1.7
 """Attenuation of bone above water relative to its Hounsfield units: a film's beam is softer than a scanner's."""
 
 LUNG_EDGE_MM = 2.0

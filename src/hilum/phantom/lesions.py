@@ -172,7 +172,8 @@ def _patch(body: Body, lesion: Lesion, wanted: int, x: Field, y: Field, z: Field
     made -= np.float32(1.5) * (np.maximum(low - z, 0) + np.maximum(z - high, 0)) / np.float32(radius)
     near = _highest(made, round(NOISE_REACH * wanted))
     cell = float(np.clip(0.75 * radius, 14, 40))
-    made[near] += np.float32(0.8) * value_noise(x[near], y[near], z[near], cell_mm=cell, seed=noise_seed, octaves=3)
+    made[near] += np.float32(0.8) * value_noise(x[near], y[near], z[near], cell_mm=cell, seed=noise_seed, octaves=2)
+    made[near] += np.float32(0.35) * value_noise(x[near], y[near], z[near], cell_mm=9, seed=noise_seed + 7)
     return np.asarray(made, dtype=np.float32)
 
 
@@ -229,7 +230,7 @@ def _densify(
         soft = 0.6 if lesion.kind == "ground-glass" else 0.4
         share = np.clip(0.3 + margin[near] / soft, 0, 1)
         fine = value_noise(x, y, z, cell_mm=9, seed=lesion.seed % 1000 + 77)
-        mottle = (95 if lesion.kind == "ground-glass" else 130) * fine
+        mottle = (95 if lesion.kind == "ground-glass" else 240) * fine
         if lesion.kind == "consolidation":
             mottle = np.minimum(mottle, 15)
     values = canvas.hu.reshape(-1)

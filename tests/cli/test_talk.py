@@ -18,6 +18,7 @@ def speak() -> None:
     log = logging.getLogger("hilum.readers")
     for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
         log.log(level, "ours at %d", level)
+    logging.getLogger("pydicom").setLevel(logging.WARNING)  # as pydicom itself does
     logging.getLogger("pydicom").warning("theirs")
     logging.getLogger("pydicom").info("their chatter")
     with warnings.catch_warnings():

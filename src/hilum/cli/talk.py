@@ -57,26 +57,30 @@ def _level(context: click.Context) -> int:
 
 
 class _Stderr(logging.Handler):
+    """Our own log from ``level`` on; of other libraries warnings, and those only when our steps are told."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        theirs = logging.WARNING if level < logging.WARNING else logging.CRITICAL
+        self.addFilter(lambda record: record.levelno >= (level if record.name.startswith("hilum") else theirs))
+
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(f"{record.levelname.lower()}: {self.format(record)}", err=True)
 
 
 @contextmanager
 def _log_on_stderr(level: int) -> Generator[None]:
-    """Our own log from ``level`` on; warnings of other libraries only when the steps are told."""
-    ours, theirs, handler = logging.getLogger("hilum"), logging.getLogger(), _Stderr()
-    before = ours.level, theirs.level
+    ours, handler = logging.getLogger("hilum"), _Stderr(level)
+    before = ours.level
     ours.setLevel(level)
-    theirs.setLevel(logging.WARNING if level < logging.WARNING else logging.CRITICAL)
-    theirs.addHandler(handler)
+    logging.getLogger().addHandler(handler)
     logging.captureWarnings(capture=True)
     try:
         yield
     finally:
         logging.captureWarnings(capture=False)
-        theirs.removeHandler(handler)
-        ours.setLevel(before[0])
-        theirs.setLevel(before[1])
+        logging.getLogger().removeHandler(handler)
+        ours.setLevel(before)
 
 
 @contextmanager

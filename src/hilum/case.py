@@ -1,0 +1,63 @@
+"""One image and everything made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.image import Image, LabelMap
+from hilum.measurement import Finding, NotMeasured
+from hilum.provenance import Step
+from hilum.scoring.score import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Disease:
+    """How likely the lesion network holds it that there is any disease of the lungs on the film.
+
+    Attributes
+    ----------
+    probability : 0 to 1
+    threshold : from here on the film counts as diseased; below it no lesion is drawn
+    """
+
+    probability: float
+    threshold: float
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the film counts as diseased."""
+        return self.probability >= self.threshold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """What :func:`hilum.analyse` gives back for one image.
+
+    Attributes
+    ----------
+    name : names the output folder; unique within a run
+    image : as it was read
+    lungs : 1 the patient's right, 2 the patient's left, on the image's grid
+    lesions : ground-glass, consolidation, effusion, on the image's grid
+    disease : the lesion network's verdict on the whole film
+    scores : by id, such as ``six-zone``
+    findings : what the input gate and the stages noticed
+    provenance : everything that was done, one step whose inputs are the stages'
+    lung_fields : lungs up to the heart's border and the diaphragm, the other convention
+    probability : by name (``opacity``...), float32 in [0, 1], on the image's grid; only if asked for
+    """
+
+    name: str
+    image: Image
+    lungs: LabelMap
+    lesions: LabelMap
+    disease: Disease | NotMeasured
+    scores: Mapping[str, Score]
+    findings: tuple[Finding, ...]
+    provenance: Step
+    lung_fields: LabelMap | None = None
+    probability: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

@@ -1,0 +1,108 @@
+"""A training recipe: one TOML file that says everything needed to make a network again."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from hilum.errors import SettingsError
+from hilum.models.structure import build
+from hilum.registry import unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """How far pictures are changed before the network sees them.
+
+    Attributes
+    ----------
+    scale, aspect, rotation_degrees, shift : largest change: factor, factor, degrees, share of the window's side
+    flip : probability of a mirror image; sides and zones are exchanged with it
+    intensity : 0 to 1, strength of changes of contrast, gamma, blur, noise, shading
+    inverted, turned : probability of a negative, and of a quarter or half turn, told to the network as such
+    """
+
+    scale: float = 1.2
+    aspect: float = 1.12
+    rotation_degrees: float = 10.0
+    shift: float = 0.06
+    flip: float = 0.5
+    intensity: float = 1.0
+    inverted: float = 0.0
+    turned: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything about one training.
+
+    Attributes
+    ----------
+    name : of the recipe
+    task : ``cxr-lungs`` or ``cxr-lesions``
+    architecture, encoder : as in segmentation-models-pytorch
+    size_px : side of the network's square input
+    steps, batch : length of the training
+    learning_rate, weight_decay : of AdamW; the rate warms up over a twentieth of the steps and falls by a cosine
+    average : decay of the exponential moving average of the weights, which is what is kept
+    precision : ``32-true`` or ``bf16-mixed``
+    seed : of everything drawn
+    mix : share of the batch by kind of film, see :mod:`hilum.training.films`
+    losses : weight by name, see :mod:`hilum.training.task`
+    start_from : name of the recipe whose weights this one refines; empty for ImageNet weights
+    lungs : where stage II takes its lung masks from: the ``reference``, or the shipped lung ``network``
+    """
+
+    name: str
+    task: Literal["cxr-lungs", "cxr-lesions"]
+    architecture: str
+    encoder: str
+    size_px: int
+    steps: int
+    batch: int
+    learning_rate: float
+    mix: Mapping[str, float]
+    losses: Mapping[str, float]
+    weight_decay: float = 0.01
+    average: float = 0.995
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    seed: int = 0
+    start_from: str = ""
+    lungs: Literal["reference", "network"] = "network"
+    augment: Augment = field(default_factory=Augment)
+
+
+def names() -> tuple[str, ...]:
+    """The recipes that come with Hilum."""
+    return tuple(sorted(item.name.removesuffix(".toml") for item in _folder().iterdir() if item.name.endswith(".toml")))
+
+
+def load(name_or_file: str | Path) -> Recipe:
+    """A shipped recipe by its name, or any by its file.
+
+    Raises
+    ------
+    SettingsError
+        There is no such recipe, or it has a key that is not known or of the wrong type.
+    """
+    file = Path(name_or_file)
+    if file.suffix == ".toml":
+        source, where = file, str(file)
+    elif str(name_or_file) in names():
+        source, where = _folder() / f"{name_or_file}.toml", f"recipe {name_or_file}"
+    else:
+        raise SettingsError(unknown("recipe", str(name_or_file), names()))
+    try:
+        return build(Recipe, tomllib.loads(source.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"Cannot read the recipe {where}: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise SettingsError(f"The recipe {where} cannot be used: {error}") from error
+
+
+def _folder():  # noqa: ANN202
+    return files("hilum.training") / "recipes"

@@ -1,0 +1,141 @@
+"""One training: a recipe and folders of films in, a folder with the averaged weights out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, WeightedRandomSampler
+
+from hilum.datasets.films import FilmCase, in_split, read_cases
+from hilum.errors import SettingsError
+
+from .films import Films, Lungs, Sample, kind_for_lesions, kind_for_lungs, stored
+from .negatives import negatives
+from .recipe import Recipe
+from .task import FilmTask
+
+WEIGHTS = "weights.pt"
+"""File of the averaged weights in a training's folder."""
+
+
+def train(
+    recipe: Recipe,
+    data: Sequence[Path],
+    output: Path,
+    *,
+    others: Sequence[Path] = (),
+    start: Path | None = None,
+    threads: int = 0,
+) -> Path:
+    """Train a network; the averaged weights are written to ``output / "weights.pt"``.
+
+    Parameters
+    ----------
+    recipe : all settings
+    data : folders of films with ``cases.csv``
+    output : folder for logs, checkpoints and weights
+    others : folders whose ``images`` are pictures that are not films, such as CT slices
+    start : weights to begin from, where the recipe refines another
+    threads : of torch; 0 leaves torch's own choice
+
+    Raises
+    ------
+    SettingsError
+        The recipe refines another and ``start`` is missing, or a kind of its mix has no films.
+    """
+    if bool(recipe.start_from) != (start is not None):
+        wanted = f"weights of {recipe.start_from!r} to start from" if recipe.start_from else "no weights to start from"
+        raise SettingsError(f"The recipe {recipe.name} needs {wanted}; give --start accordingly.")
+    if threads:
+        torch.set_num_threads(threads)
+    lightning.seed_everything(recipe.seed, verbose=False)
+    cases = [case for folder in data for case in read_cases(folder)]
+    lungs = lungs_of(recipe)
+    task = FilmTask(recipe, pretrained=start is None)
+    if start is not None:
+        task.network.load_state_dict(torch.load(start, weights_only=True))
+    task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    training = Films(_samples(recipe, in_split(cases, "train"), others), recipe, lungs=lungs, augment=True)
+    watched = Films(_watched(recipe, in_split(cases, "val")), recipe, lungs=lungs, augment=False)
+    average = EMAWeightAveraging(decay=recipe.average)
+    keep = ModelCheckpoint(output / "checkpoints", monitor="val/score", mode="max", save_last=True)
+    trainer = lightning.Trainer(
+        accelerator="cpu", precision=recipe.precision, max_steps=recipe.steps, gradient_clip_val=1.0,
+        logger=CSVLogger(output, name="", version="log"), callbacks=[average, keep], log_every_n_steps=10,
+        val_check_interval=max(1, recipe.steps // 4), check_val_every_n_epoch=None, num_sanity_val_steps=0,
+        enable_progress_bar=False, enable_model_summary=False,
+    )
+    trainer.fit(task, _drawn(training, recipe), DataLoader(watched, batch_size=recipe.batch), ckpt_path=_last(output))
+    state = {k: v.contiguous() for k, v in averaged(output / "checkpoints" / "last.ckpt", task).items()}
+    torch.save(state, output / WEIGHTS)
+    return output / WEIGHTS
+
+
+def averaged(checkpoint: Path, task: FilmTask) -> dict[str, torch.Tensor]:
+    """The averaged weights in a checkpoint; the callback stores them in place of the raw ones."""
+    state = torch.load(checkpoint, weights_only=False, map_location="cpu")["state_dict"]
+    own = task.network.state_dict()
+    return {name: state[f"network.{name}"] for name in own}
+
+
+def lungs_of(recipe: Recipe) -> Lungs | None:
+    """Where stage II takes its lungs from; None for stage I."""
+    if recipe.task == "cxr-lungs":
+        return None
+    if recipe.lungs == "reference":
+        return reference_lungs
+    from .shipped_lungs import network_lungs
+
+    return network_lungs()
+
+
+def reference_lungs(case: FilmCase) -> NDArray[np.uint8] | None:
+    """The lungs of a film as annotated, whole lungs before lung fields; None where nobody drew them."""
+    path = case.lungs or case.lung_fields
+    return None if path is None else stored(str(path), True, case.aspect)
+
+
+def _samples(recipe: Recipe, cases: Sequence[FilmCase], others: Sequence[Path]) -> list[Sample]:
+    kind_of = kind_for_lungs if recipe.task == "cxr-lungs" else kind_for_lesions
+    samples = [Sample(kind, case) for case in cases if (kind := kind_of(case)) is not None]
+    if "not-a-film" in recipe.mix:
+        slices = [path for folder in others for path in _slices(folder)]
+        samples += negatives([case.image for case in cases if case.layout == "scored"], slices)
+    present = {sample.kind for sample in samples}
+    missing = sorted(set(recipe.mix) - present)
+    if missing:
+        raise SettingsError(f"The recipe {recipe.name} draws films of the kinds {missing}, and the data hold none.")
+    return [sample for sample in samples if sample.kind in recipe.mix]
+
+
+def _slices(folder: Path) -> list[Path]:
+    """Pictures of CT slices, whatever the folder is called; masks have other parents."""
+    return sorted(p for ext in ("*.jpg", "*.png") for p in folder.rglob(ext) if p.parent.name == "images")
+
+
+def _watched(recipe: Recipe, cases: Sequence[FilmCase]) -> list[Sample]:
+    """Validation films: all of the scored folder, and a fixed share of the others."""
+    kind_of = kind_for_lungs if recipe.task == "cxr-lungs" else kind_for_lesions
+    few = [case for n, case in enumerate(cases) if case.layout == "scored" or n % 6 == 0]
+    return [Sample(kind, case) for case in few if (kind := kind_of(case)) is not None]
+
+
+def _drawn(films: Films, recipe: Recipe) -> DataLoader[dict[str, torch.Tensor]]:
+    """Batches whose kinds follow the recipe's mix."""
+    count = {kind: sum(s.kind == kind for s in films.samples) for kind in recipe.mix}
+    weights = [recipe.mix[s.kind] / count[s.kind] for s in films.samples]
+    chooser = torch.Generator().manual_seed(recipe.seed)
+    sampler = WeightedRandomSampler(weights, recipe.steps * recipe.batch, generator=chooser)
+    return DataLoader(films, batch_size=recipe.batch, sampler=sampler, drop_last=True)
+
+
+def _last(output: Path) -> Path | None:
+    last = output / "checkpoints" / "last.ckpt"
+    return last if last.exists() else None

@@ -70,6 +70,12 @@ LESIONS: Mapping[int, Label] = MappingProxyType(
 """Labels of every lesion mask, for films and CT alike; opacity is the union of 1 and 2."""
 
 
+def _plane(grid: Grid) -> PlaneGrid:
+    if not isinstance(grid, PlaneGrid):
+        raise WrongQuantity("A film is needed here, and this is a volume.")
+    return grid
+
+
 def _frozen(array: NDArray[Any], grid: Grid) -> NDArray[Any]:
     if array.shape != grid.shape:
         raise ValueError(f"an array of shape {array.shape} does not fit a grid of shape {grid.shape}")
@@ -112,9 +118,7 @@ class Image:
     @property
     def plane(self) -> PlaneGrid:
         """The grid of a film; WrongQuantity for a volume."""
-        if not isinstance(self.grid, PlaneGrid):
-            raise WrongQuantity("A film is needed here, and this is a volume.")
-        return self.grid
+        return _plane(self.grid)
 
     def upright(self) -> Image:
         """The same film with the head up and the patient's right at the left edge."""
@@ -177,8 +181,11 @@ class LabelMap:
         """How many pixels a structure has."""
         return self._counts[self.number(name)]
 
+    @property
+    def plane(self) -> PlaneGrid:
+        """The grid of a film; WrongQuantity for a volume."""
+        return _plane(self.grid)
+
     def upright(self) -> Self:
         """The same film's labels with the head up and the patient's right at the left edge."""
-        if not isinstance(self.grid, PlaneGrid):
-            raise WrongQuantity("The labels of a film are needed here, and these are a volume's.")
-        return replace(self, array=self.grid.orientation.to_upright(self.array), grid=self.grid.upright)
+        return replace(self, array=self.plane.orientation.to_upright(self.array), grid=self.plane.upright)

@@ -118,7 +118,7 @@ class LesionNetwork(nn.Module):
         in_zones = masks @ maps / (masks.sum(2, keepdim=True) + 1e-3)
         lungs = masks.sum(1, keepdim=True).clamp(max=1.0)
         in_lungs = (lungs @ maps / (lungs.sum(2, keepdim=True) + 1e-3))[..., :128]
-        place = self.place.expand(len(film), -1, -1)
+        place = self.place.expand(film.shape[0], -1, -1)
         severity = self.zone(torch.cat([in_zones, in_lungs.expand(-1, 6, -1), place], dim=2))
         disease = self.disease(torch.cat([in_lungs[:, 0], pooled.amax((2, 3))], dim=1))
         return lesions, disease, severity[..., :3], severity[..., 3]

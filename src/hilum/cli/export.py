@@ -1,0 +1,30 @@
+"""``hilum export``: a training's weights as a network for the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hilum.cli.talk import TalkingCommand
+from hilum.cli.train import FILE, FOLDER
+from hilum.errors import MissingExtra
+
+
+@click.command("export", cls=TalkingCommand)
+@click.argument("recipe")
+@click.argument("weights", type=FILE)
+@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the network.")
+@click.option("--data", multiple=True, required=True, type=FOLDER, help="Films on which thresholds are chosen; repeatable.")
+def command(recipe: str, weights: Path, output: Path, data: tuple[Path, ...]) -> None:
+    """Export WEIGHTS of RECIPE as ONNX with a card; thresholds are chosen on the validation split of the data."""
+    try:
+        from hilum.training import recipe as recipes
+        from hilum.training.export import export
+        from hilum.training.thresholds import PROVISIONAL, choose
+    except ModuleNotFoundError as error:
+        raise MissingExtra("hilum export", "train") from error
+    chosen = recipes.load(recipe)
+    export(chosen, weights, output, thresholds=PROVISIONAL[chosen.task])
+    for name, value in choose(output, data).items():
+        click.echo(f"{name} = {value}")

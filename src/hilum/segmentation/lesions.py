@@ -1,0 +1,153 @@
+"""Stage II: lesions in the lungs of a film, whether there is disease at all, and the severity of each zone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.image import LESIONS, Image, LabelMap, Quantity
+from hilum.models.card import Card
+from hilum.models.network import Network, open_networks
+from hilum.preprocessing.radiograph import Window, look, look_labels, lung_window, put_back
+from hilum.provenance import Step
+from hilum.settings import RuntimeSettings
+
+from .postprocess import parts_of_at_least
+from .zones import ZONES, zones
+
+LEAST_LESION_SHARE = 0.002
+"""Share of the lungs' area below which a connected opacity is taken for noise."""
+
+FilmMap = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LesionStage:
+    """What stage II makes of a film.
+
+    Attributes
+    ----------
+    lesions : ground-glass and consolidation, inside the lungs
+    disease_probability : that there is any disease of the lungs
+    disease_threshold : below it nothing is drawn and every zone counts as clear
+    brixia : by zone, the expected grade, 0 to 3
+    affected : by zone, 0 to 1, how affected it is; compared with the card's ``six-zone`` threshold
+    probability : ``opacity`` and ``consolidation``, 0 to 255, on the film's grid
+    """
+
+    lesions: LabelMap
+    disease_probability: float
+    disease_threshold: float
+    brixia: Mapping[str, float]
+    affected: Mapping[str, float]
+    probability: Mapping[str, FilmMap]
+
+
+def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = None) -> LesionStage:
+    """Lesions of a film on its own grid, and severity by zone.
+
+    Parameters
+    ----------
+    image : a film
+    lungs : its lungs, on the same grid, from any source
+    network : of the task ``cxr-lesions``; None opens the shipped one
+
+    Raises
+    ------
+    GridMismatch
+        The lungs lie on another grid.
+    WrongQuantity
+        The image is not a radiograph.
+    ValueError
+        There are no lungs.
+    """
+    if network is None:
+        (network,) = open_networks([("cxr-lesions", "")], RuntimeSettings(), many=False)
+    seen = see(image, lungs, network)
+    card, home = network.card, image.plane.orientation.from_upright
+    is_diseased = seen.disease >= card.threshold("disease")
+    thresholds = {name: float(value) for name, value in card.thresholds.items()}
+    step = Step("segment-lesions", network.settings | {"thresholds": thresholds}, (image.origin, lungs.origin), network.ref)
+    drawn = _draw(seen, card) if is_diseased else np.zeros_like(seen.lungs)
+    affected = blend(seen.affected, seen.share, card.threshold("opacity-weight"))
+    return LesionStage(
+        LabelMap(home(drawn), image.grid, LESIONS, step),
+        seen.disease,
+        card.threshold("disease"),
+        dict(zip(ZONES, (seen.brixia * is_diseased).tolist(), strict=True)),
+        dict(zip(ZONES, (affected * is_diseased).tolist(), strict=True)),
+        {"opacity": home(seen.opacity), "consolidation": home(seen.consolidation)},
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What the network says of a film, before any threshold; maps lie on the upright film.
+
+    Attributes
+    ----------
+    lungs : (rows, columns), 1 the patient's right, 2 the left
+    window : where the network looked
+    opacity : (rows, columns), 0 to 255, probability of ground-glass or consolidation
+    consolidation : (rows, columns), 0 to 255, its share of that
+    disease : probability
+    brixia : (6,), expected grades, 0 to 3
+    affected : (6,), probability that readers would count the zone
+    share : (6,), expected share of the zone with opacity
+    """
+
+    lungs: FilmMap
+    window: Window
+    opacity: FilmMap
+    consolidation: FilmMap
+    disease: float
+    brixia: NDArray[np.float32]
+    affected: NDArray[np.float32]
+    share: NDArray[np.float32]
+
+
+def see(image: Image, lungs: LabelMap, network: Network) -> Seen:
+    """Run the network on the window about the lungs; parameters and errors as of :func:`segment_lesions`."""
+    image.require(Quantity.RADIOGRAPH)
+    image.plane.require_same(lungs.plane)
+    upright, masks = image.upright(), lungs.upright().array
+    window = lung_window(masks, network.card.input.margin)
+    if window is None:
+        raise ValueError("there are no lungs to look for lesions in")
+    numbers = zones(look_labels(masks, window, network.size_px))
+    stacked = (numbers[None] == np.arange(1, 7, dtype=np.uint8)[:, None, None]).astype(np.float32)
+    results = network.run({"film": look(upright.array, window, network.size_px)[None], "zones": stacked})
+    chances = results["lesions"]
+    opacity = chances[1] + chances[2]
+    shape = upright.plane.shape
+    return Seen(
+        lungs=masks,
+        window=window,
+        opacity=put_back(opacity, window, shape),
+        consolidation=put_back(chances[2] / np.maximum(opacity, 1e-6), window, shape),
+        disease=float(results["disease"][0]),
+        brixia=results["brixia"].sum(axis=1),
+        affected=results["affected"],
+        share=(stacked * opacity).sum(axis=(1, 2)) / np.maximum(stacked.sum(axis=(1, 2)), 1.0),
+    )
+
+
+def blend(affected: NDArray[np.float32], share: NDArray[np.float32], weight: float) -> NDArray[np.float32]:
+    """How affected each zone is, (6,): the network's own verdict and the zone's share of opacity, by ``weight``."""
+    return ((1.0 - weight) * affected + weight * share).astype(np.float32)
+
+
+def _draw(seen: Seen, card: Card) -> FilmMap:
+    """Lesion numbers on the upright film: opacity over its threshold, inside the lungs, without specks."""
+    made = np.zeros_like(seen.lungs)
+    rows = slice(max(seen.window.top, 0), seen.window.top + seen.window.side)
+    columns = slice(max(seen.window.left, 0), seen.window.left + seen.window.side)
+    inside = seen.lungs[rows, columns] > 0
+    opacity = (seen.opacity[rows, columns] >= 255 * card.threshold("opacity")) & inside
+    opacity = parts_of_at_least(opacity, LEAST_LESION_SHARE * np.count_nonzero(inside))
+    dense = seen.consolidation[rows, columns] >= 255 * card.threshold("consolidation")
+    made[rows, columns] = opacity + (opacity & dense).astype(np.uint8)
+    return made

@@ -1,0 +1,107 @@
+"""Stage I: the lungs of a film, by the patient's side, and what kind of picture it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.image import LUNGS, Image, LabelMap, Quantity
+from hilum.models.network import Network, open_networks
+from hilum.preprocessing.radiograph import film_window, look, put_back
+from hilum.provenance import Step
+from hilum.settings import RuntimeSettings
+
+from .postprocess import filled, grown, largest_parts
+
+LEAST_LUNG_SHARE = 0.006
+"""Share of the network's picture below which a part is no lung: a tenth of a small lung on a film of an infant."""
+
+SECOND_PART_SHARE = 0.2
+"""A further part of one lung is kept from this share of its largest part on: leads and devices cut lungs in two."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LungStage:
+    """What stage I makes of a film.
+
+    Attributes
+    ----------
+    lungs : whole lungs, behind heart and diaphragm as readers of severity scores draw them
+    fields : lung fields, up to the border of the heart
+    film_probability : that it is a frontal chest film
+    inverted_probability : that it is a negative
+    turned_probability : that it lies on its side or upside down
+    probability : of any lung, 0 to 255, on the film's grid
+    """
+
+    lungs: LabelMap
+    fields: LabelMap
+    film_probability: float
+    inverted_probability: float
+    turned_probability: float
+    probability: NDArray[np.uint8]
+
+
+def segment_lungs(image: Image, network: Network | None = None) -> LungStage:
+    """The patient's right and left lung on a film's own grid.
+
+    Parameters
+    ----------
+    image : a film, in any orientation that its grid states
+    network : of the task ``cxr-lungs``; None opens the shipped one
+
+    Raises
+    ------
+    WrongQuantity
+        The image is not a radiograph.
+    """
+    image.require(Quantity.RADIOGRAPH)
+    if network is None:
+        (network,) = open_networks([("cxr-lungs", "")], RuntimeSettings(), many=False)
+    upright = image.upright()
+    shape = upright.plane.shape
+    window = film_window(shape)
+    results = network.run({"film": look(upright.array, window, network.size_px)[None]})
+    kind = dict(zip(network.card.outputs["kind"].channels, results["kind"].tolist(), strict=True))
+    home = image.plane.orientation.from_upright
+    maps: dict[str, LabelMap] = {}
+    chances: dict[str, NDArray[np.uint8]] = {}
+    for name in ("lungs", "fields"):
+        step = Step(f"segment-{name}", network.settings, (image.origin,), network.ref)
+        chance, right = tidy(results[name])
+        chances[name] = put_back(chance, window, shape)
+        labels = np.where(put_back(right, window, shape) >= 128, np.uint8(1), np.uint8(2))
+        labels[chances[name] < 128] = 0
+        maps[name] = LabelMap(home(labels), image.grid, LUNGS, step)
+    return LungStage(
+        maps["lungs"], maps["fields"], kind["film"], kind["inverted"], kind["turned"], home(chances["lungs"])
+    )
+
+
+def tidy(chances: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A network's lungs without stray parts and holes.
+
+    Parameters
+    ----------
+    chances : (3, size, size), softmax over none, right, left
+
+    Returns
+    -------
+    Probability of any lung, 0 where no lung may be; and how much of it is the right one's, both (size, size).
+    """
+    found = chances.argmax(axis=0)
+    lung, right = 1.0 - chances[0], np.zeros_like(chances[0])
+    may = np.zeros(found.shape, dtype=bool)
+    for side in (1, 2):
+        part = filled(largest_parts((found == side) | ((lung > 0.5) & (chances[side] >= chances[3 - side])), share=SECOND_PART_SHARE))
+        if part.sum() < LEAST_LUNG_SHARE * part.size:
+            continue
+        lung = np.where(part, np.maximum(lung, 0.51), lung)
+        may |= grown(part)
+        if side == 1:
+            right[grown(part)] = 1.0
+        else:
+            right[part] = 0.0
+    return np.where(may, lung, 0.0).astype(np.float32), right.astype(np.float32)

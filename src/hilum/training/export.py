@@ -1,0 +1,215 @@
+"""The last step of a training: the averaged weights as ONNX with 16-bit storage, checked against torch, with a card."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hilum.errors import ModelError, SettingsError
+from hilum.image import Quantity
+from hilum.models.card import CARD, WEIGHTS, Card, FurtherInput, ImageInput, Metric, Output, TrainingData
+from hilum.models.card_writer import write_card
+from hilum.models.runtime import open_runtime
+from hilum.models.structure import build
+from hilum.preprocessing.radiograph import HIGH_PERCENTILE, LOW_PERCENTILE, LUNG_MARGIN
+from hilum.provenance import hash_file
+from hilum.segmentation.zones import ZONES
+from hilum.settings import RuntimeSettings
+
+from .half import to_half_storage
+from .networks import NETWORKS
+from .recipe import Recipe
+
+TOLERANCE = 0.02
+"""Largest difference of a probability between torch in 32 bits and the exported network: what 16-bit weights cost."""
+
+LICENSE = "LICENSE"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a card says that no computation gives; a TOML file beside the recipes."""
+
+    version: str
+    title: str
+    licence: str
+    licence_text: str
+    intended_use: str
+    limits: tuple[str, ...]
+    training_data: tuple[TrainingData, ...] = ()
+
+
+class Probabilities(nn.Module):
+    """A network with the activations of its outputs, as it is exported."""
+
+    def __init__(self, network: nn.Module, outputs: Mapping[str, Output]) -> None:
+        super().__init__()
+        self.network = network
+        self._activations = [output.activation for output in outputs.values()]
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Probabilities of every output, in the card's order."""
+        raw = self.network(*inputs)
+        return tuple(
+            torch.softmax(value, dim=1) if activation == "softmax" else torch.sigmoid(value)
+            for value, activation in zip(raw, self._activations, strict=True)
+        )
+
+
+def export(
+    recipe: Recipe,
+    weights: Path,
+    output: Path,
+    *,
+    thresholds: Mapping[str, float],
+    metrics: tuple[Metric, ...] = (),
+) -> Card:
+    """A network's folder for the catalogue: ``card.toml``, ``weights.onnx``, ``LICENSE``.
+
+    Parameters
+    ----------
+    recipe : that made the weights
+    weights : written by :func:`hilum.training.run.train`
+    output : the folder, named like the model; replaced as a whole when the export is right
+    thresholds : chosen on the validation split
+    metrics : for the card
+
+    Raises
+    ------
+    ModelError
+        The exported network does not give what torch gives.
+    """
+    about = about_of(recipe.task)
+    network = NETWORKS[recipe.task](recipe.architecture, recipe.encoder, pretrained=False).eval()
+    network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+    outputs = outputs_of(recipe)
+    whole = Probabilities(network, outputs).eval()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
+        made = Path(scratch) / output.name
+        made.mkdir()
+        _write_onnx(whole, recipe, tuple(outputs), Path(scratch) / "float32.onnx")
+        to_half_storage(Path(scratch) / "float32.onnx", made / WEIGHTS)
+        (made / LICENSE).write_text(about.licence_text, encoding="utf-8")
+        card = _card(recipe, about, outputs, output.name, hash_file(made / WEIGHTS), thresholds, metrics)
+        write_card(card, made / CARD)
+        _compare(replace(card, folder=made), whole, recipe)
+        if output.exists():
+            shutil.rmtree(output)
+        made.rename(output)
+    return replace(card, folder=output)
+
+
+def about_of(task: str) -> About:
+    """The texts of a task's card."""
+    source = files("hilum.training") / "cards" / f"{task}.toml"
+    try:
+        return build(About, tomllib.loads(source.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise SettingsError(f"The texts of the card for {task} cannot be used: {error}") from error
+
+
+def outputs_of(recipe: Recipe) -> dict[str, Output]:
+    """What the network of a recipe gives, in its order, as probabilities."""
+    square = (recipe.size_px, recipe.size_px)
+    if recipe.task == "cxr-lungs":
+        sides = ("none", "right", "left")
+        return {
+            "lungs": Output(("batch", 3, *square), "softmax", sides),
+            "fields": Output(("batch", 3, *square), "softmax", sides),
+            "kind": Output(
+                ("batch", 3), "sigmoid", ("film", "inverted", "turned"),
+                meaning="What kind of picture it is: a frontal chest film, a negative, on its side or upside down.",
+            ),
+        }
+    return {
+        "lesions": Output(("batch", 3, *square), "softmax", ("none", "ground-glass", "consolidation")),
+        "disease": Output(("batch", 1), "sigmoid", ("disease",), meaning="Whether there is any disease of the lungs."),
+        "brixia": Output(
+            ("batch", 6, 3), "sigmoid", ZONES, meaning="For each zone, that its Brixia grade is at least 1, 2 and 3."
+        ),
+        "affected": Output(("batch", 6), "sigmoid", ZONES, meaning="Whether readers would count the zone as affected."),
+    }
+
+
+def example_inputs(recipe: Recipe, batch: int) -> tuple[Tensor, ...]:
+    """Inputs of the right shapes: a smooth pattern, and zones in the places of a frontal film's."""
+    side = recipe.size_px
+    rng = np.random.default_rng(7)
+    coarse = torch.from_numpy(rng.random((batch, 1, 12, 12), dtype=np.float32))
+    film = nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)
+    if recipe.task == "cxr-lungs":
+        return (film,)
+    zones = torch.zeros(batch, 6, side, side)
+    for number in range(6):
+        top, left = side * (number % 3) // 3, side * (number // 3) // 2
+        zones[:, number, top + 8 : top + side // 3 - 4, left + 16 : left + side // 2 - 16] = 1.0
+    return film, zones
+
+
+def _write_onnx(whole: Probabilities, recipe: Recipe, outputs: tuple[str, ...], path: Path) -> None:
+    inputs = example_inputs(recipe, 2)
+    names = list(whole.network.inputs)  # type: ignore[arg-type]
+    batch = torch.export.Dim("batch", min=1, max=1024)
+    program = torch.onnx.export(
+        whole, inputs, input_names=names, output_names=list(outputs), opset_version=18, dynamo=True, verbose=False,
+        dynamic_shapes=(tuple({0: batch} for _ in inputs),), external_data=False,
+    )
+    if program is None:
+        raise ModelError(f"torch could not export the network of {recipe.name}.")
+    program.save(str(path))
+
+
+def _compare(card: Card, whole: Probabilities, recipe: Recipe) -> None:
+    inputs = example_inputs(recipe, 2)
+    with torch.inference_mode():
+        expected = dict(zip(card.outputs, whole(*inputs), strict=True))
+    arrays: dict[str, NDArray[np.float32]] = {n: v.numpy() for n, v in zip(card.inputs, inputs, strict=True)}
+    for engine in ("onnxruntime", "openvino"):
+        runtime = open_runtime(card, RuntimeSettings(engine=engine, precision="float32"), many=False)
+        found = runtime.run(arrays)
+        for name, value in expected.items():
+            difference = float(np.abs(found[name] - value.numpy()).max())
+            if difference > TOLERANCE:
+                raise ModelError(
+                    f"The output {name!r} of {card.name} in {engine} differs by {difference:.3f} from torch's; "
+                    f"expected at most {TOLERANCE}. The export cannot be used."
+                )
+
+
+def _card(
+    recipe: Recipe,
+    about: About,
+    outputs: Mapping[str, Output],
+    name: str,
+    sha256: str,
+    thresholds: Mapping[str, float],
+    metrics: tuple[Metric, ...],
+) -> Card:
+    further: dict[str, Any] = {}
+    if recipe.task == "cxr-lesions":
+        shape = ("batch", 6, recipe.size_px, recipe.size_px)
+        meaning = f"1 in the zone and 0 elsewhere; thirds of equal area of each lung: {', '.join(ZONES)}."
+        further["further_inputs"] = (FurtherInput("zones", shape, meaning),)
+    lungs = recipe.task == "cxr-lesions"
+    return Card(
+        name=name, version=about.version, task=recipe.task, title=about.title, sha256=sha256, licence=about.licence,
+        recipe=recipe.name, intended_use=about.intended_use, limits=about.limits,
+        input=ImageInput(
+            "film", ("batch", 1, recipe.size_px, recipe.size_px), Quantity.RADIOGRAPH, (recipe.size_px,) * 2,
+            mean=(0.0,), std=(1.0,), window_percentiles=(LOW_PERCENTILE, HIGH_PERCENTILE),
+            region="lungs" if lungs else "image", margin=LUNG_MARGIN if lungs else 0.0, fit="pad",
+        ),
+        outputs=dict(outputs), thresholds=dict(thresholds), training_data=about.training_data, metrics=metrics, **further,
+    )

@@ -194,6 +194,11 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     return array
 
 
+def columns_of(layout: Layout) -> tuple[str, ...]:
+    """The columns that ``cases.csv`` of a layout must have."""
+    return _COLUMNS[layout]
+
+
 def _layout(found: Sequence[str], table: Path) -> Layout:
     """The layout whose columns are all there; the error names what the nearest lacks."""
     lacking: dict[Layout, list[str]] = {

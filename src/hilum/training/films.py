@@ -13,6 +13,7 @@ Every sample belongs to one kind, and a recipe's ``mix`` says how much of each k
 ``coarse``                coarse infection masks
 ``healthy``               films on which there is nothing to find
 ``other-disease``         diseased films without masks or scores
+``phantom``               films of computed chests, with exact lesions or none
 ========================  ==========================================================================
 """
 
@@ -43,6 +44,9 @@ STORED_SIDE = 420
 SENIOR_WEIGHT = 0.65
 """Of the senior reader's Brixia grades against the junior's: the senior is the reference."""
 
+PHANTOM_SOURCE = "phantom"
+"""What the column ``source`` says of computed films."""
+
 Lungs = Callable[[FilmCase], NDArray[np.uint8] | None]
 """Gives a film's lungs, 1 right and 2 left, at any size of the film's proportions."""
 
@@ -69,6 +73,8 @@ def kind_for_lungs(case: FilmCase) -> str | None:
 
 def kind_for_lesions(case: FilmCase) -> str | None:
     """The kind of a film in stage II; None if nothing is known of it."""
+    if case.source == PHANTOM_SOURCE:
+        return "phantom"
     if case.lesions is not None:
         return "outlined"
     if case.is_healthy:

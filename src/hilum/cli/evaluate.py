@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,22 +48,42 @@ def _form(_context: click.Context, _parameter: click.Parameter, path: Path | Non
     callback=_form,
     help="Write the result to a file as well, in the form that its name ends in: .txt, .md or .json.",
 )
+@click.option(
+    "--card",
+    "cards",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    help="Folder of a network on whose card the figures are to be put; repeat for several.",
+)
 @click.pass_context
-def films(context: click.Context, folders: tuple[Path, ...], split: str, is_json: bool, output: Path | None) -> None:
+def films(
+    context: click.Context,
+    folders: tuple[Path, ...],
+    split: str,
+    is_json: bool,
+    output: Path | None,
+    cards: tuple[Path, ...],
+) -> None:
     """Analyse the films of a split and print every figure with its goal."""
     from hilum.datasets.films import in_split, read_cases
+    from hilum.evaluation.cards import write_metrics
     from hilum.evaluation.figures import is_of_use
     from hilum.evaluation.protocol import evaluate_films
-    from hilum.pipeline import analyse
+    from hilum.pipeline import analyse, open_networks
+    from hilum.settings import resolve
     from hilum.writers.whole import whole_file
 
     cases = [film for folder in folders for film in in_split(read_cases(folder), split) if is_of_use(film)]
+    settings = resolve()
+    networks = open_networks(settings, many=True)
     with click.progressbar(cases, label="Analysing films", file=sys.stderr) as bar:
-        evaluation = evaluate_films(bar, analyse)
+        evaluation = evaluate_films(bar, partial(analyse, settings=settings, networks=networks))
     click.echo(_render(evaluation, ".json" if is_json else ".txt"), nl=False)
     if output:
         with whole_file(output) as unfinished:
             unfinished.write_text(_render(evaluation, output.suffix), encoding="utf-8")
+    for folder in cards:
+        write_metrics(folder, evaluation)
     if evaluation.failures:
         context.exit(SOME_FAILED)
 

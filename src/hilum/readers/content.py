@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +15,9 @@ Failure = TypeVar("Failure", bound=ReadError)
 
 HEAD_BYTES = 512
 """How much of a file the readers see to tell whether it is theirs; DICOM's mark ends at byte 132."""
+
+_BLOCK = 1 << 20
+"""Bytes unpacked at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +86,24 @@ class Content:
     def source(self, uids: DicomUids | None = None) -> Source:
         """The root of the history of everything made from this file; hashes the bytes."""
         return Source(self.name, hashlib.sha256(self.data).hexdigest(), uids)
+
+
+def inflated_size(data: bytes | memoryview, *, limit: int, is_raw: bool = False) -> int:
+    """How many bytes a deflated stream unpacks to; counting stops soon after the limit, and nothing is kept.
+
+    Parameters
+    ----------
+    data : the stream
+    limit : in bytes
+    is_raw : the stream has no header of its own, as in DICOM
+
+    Raises
+    ------
+    zlib.error
+        The stream is damaged.
+    """
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS if is_raw else zlib.MAX_WBITS)
+    size = len(unpacker.decompress(data, _BLOCK))
+    while unpacker.unconsumed_tail and size <= limit:
+        size += len(unpacker.decompress(unpacker.unconsumed_tail, _BLOCK))
+    return size

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from hilum.errors import NotAnImage, ReadError, UnsupportedFormat
+from hilum.errors import NotAnImage, UnsafeArchive, UnsupportedFormat
 from hilum.geometry import PlaneGrid
 from hilum.image import Image, Quantity
 from hilum.settings import ReadSettings
 
-from .content import Content
+from .content import Content, inflated_size
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_BROKEN = (
-    AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-"""What pydicom and its decoders raise about a damaged file."""
-
 _DIRECTORY = "1.2.840.10008.1.3.10"
 """Media Storage Directory Storage: the class of a DICOMDIR."""
+
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+"""Deflated Explicit VR Little Endian: the elements are packed as a whole."""
+
+_META_START = 144
+"""Where the elements of group 2 begin, after preamble, mark and the group's length."""
 
 _VALUE_REPRESENTATIONS = {b"UL", b"CS", b"UI", b"SH", b"LO", b"DA", b"TM", b"OB", b"UN"}
 """Those of the first elements of a file."""
@@ -60,32 +50,20 @@ class Dicom:
         ReadError
             It states more pixels than the limit.
         """
-        from . import dicom_pixels, dicom_tags
+        from .dicom_tags import BROKEN
 
-        dataset = _parse(content)
-        _check(dataset, content, settings)
         try:
-            pixels, findings = dicom_pixels.displayed(dataset, content)
-        except ReadError:
-            raise
-        except _BROKEN as error:
+            _check_deflated(content, settings)
+            dataset = _parse(content.data)
+            _check(dataset, content, settings)
+            return _image(dataset, content)
+        except BROKEN as error:
+            # What pydicom says may quote the header, and with it the patient's name.
             raise content.error(
                 NotAnImage,
-                f"its pixels, stored as {dicom_pixels.syntax(dataset)}, cannot be decoded: they are damaged, cut short "
-                f"or coded against the standard ({str(error) or type(error).__name__})",
-                "Export it again, uncompressed if that can be chosen.",
+                f"it begins as a DICOM file, but it is damaged or cut short ({type(error).__name__})",
+                "Export it again.",
             ) from error
-        spacing, spacing_at = dicom_tags.spacing(dataset)
-        orientation, orientation_findings = dicom_tags.orientation(dataset)
-        grid = PlaneGrid((pixels.shape[0], pixels.shape[1]), spacing, spacing_at, orientation)
-        return Image(
-            pixels,
-            grid,
-            Quantity.RADIOGRAPH,
-            content.source(dicom_tags.uids(dataset)),
-            dicom_tags.view(dataset),
-            (*dicom_tags.findings(dataset), *orientation_findings, *findings),
-        )
 
 
 def _begins_with_an_element(head: bytes) -> bool:
@@ -98,22 +76,30 @@ def _begins_with_an_element(head: bytes) -> bool:
     return head[4:6] in _VALUE_REPRESENTATIONS or (group == 8 and length <= 128)
 
 
-def _parse(content: Content) -> Dataset:
+def _check_deflated(content: Content, settings: ReadSettings) -> None:
+    """Raise UnsafeArchive if the elements of a file of the deflated syntax unpack to more than a zip file's may."""
+    data = content.data
+    if data[128:132] != b"DICM" or _DEFLATED not in data[132:1024]:
+        return
+    start = _META_START + struct.unpack_from("<I", data, _META_START - 4)[0]
+    limit = settings.zip_max_ratio * len(data)
+    if inflated_size(memoryview(data)[start:], limit=limit, is_raw=True) > limit:
+        raise content.error(
+            UnsafeArchive,
+            f"its deflated content unpacks to more than {settings.zip_max_ratio} times its size",
+            "Export it in another transfer syntax.",
+        )
+
+
+def _parse(data: bytes) -> Dataset:
+    """The file's elements; where it does not say how it is coded, its first elements do."""
     import pydicom
     from pydicom import uid
 
-    try:
-        dataset = pydicom.dcmread(BytesIO(content.data), force=content.data[128:132] != b"DICM")
-        if "TransferSyntaxUID" not in dataset.file_meta:
-            implicit, little = dataset.original_encoding
-            explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
-            dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else explicit
-    except _BROKEN as error:
-        raise content.error(
-            NotAnImage,
-            f"it begins as a DICOM file, but it is damaged or cut short ({str(error) or type(error).__name__})",
-            "Export it again.",
-        ) from error
+    dataset = pydicom.dcmread(BytesIO(data), force=data[128:132] != b"DICM")
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        is_implicit, _ = dataset.original_encoding
+        dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if is_implicit else uid.ExplicitVRLittleEndian
     return dataset
 
 
@@ -148,3 +134,27 @@ def _check(dataset: Dataset, content: Content, settings: ReadSettings) -> None:
     too_large = content.too_large(rows, columns, settings.max_megapixels)
     if too_large is not None:
         raise too_large
+
+
+def _image(dataset: Dataset, content: Content) -> Image:
+    from . import dicom_pixels, dicom_tags
+
+    try:
+        pixels, findings = dicom_pixels.displayed(dataset, content)
+    except dicom_tags.BROKEN as error:
+        raise content.error(
+            NotAnImage,
+            f"its pixels, stored as {dicom_pixels.syntax(dataset)}, cannot be decoded: they are damaged, cut short "
+            f"or coded against the standard ({type(error).__name__})",
+            "Export it again, uncompressed if that can be chosen.",
+        ) from error
+    spacing, spacing_at = dicom_tags.spacing(dataset)
+    orientation, orientation_findings = dicom_tags.orientation(dataset)
+    return Image(
+        pixels,
+        PlaneGrid((pixels.shape[0], pixels.shape[1]), spacing, spacing_at, orientation),
+        Quantity.RADIOGRAPH,
+        content.source(dicom_tags.uids(dataset)),
+        dicom_tags.view(dataset),
+        (*dicom_tags.findings(dataset), *orientation_findings, *findings),
+    )

@@ -7,23 +7,28 @@ window and inversion are worked out once for each of them, and looked up.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import Decoder, get_decoder
+from pydicom.pixels.processing import apply_color_lut
 
 from hilum.errors import UnsupportedFormat
 from hilum.measurement import Finding, Gravity
 
+from . import jpeg_stream
 from .content import Content
 from .dicom_tags import text, value, whole
 from .grey import grey, usable
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
 WINDOW_FLOOR = 0.02
 """A window is ignored if a smaller share of the pixels lies between its ends: it was meant for something else."""
+
+DECODERS = ("pydicom", "pylibjpeg", "pyjpegls", "pillow", "gdcm")
+"""Whose decoder is taken, the first that there is: GDCM is the last, since damaged pixels make it end the process."""
 
 _FULL = 65535.0
 """Windowed values are spread over 16 bits, so that no step of the stored values is lost."""
@@ -56,9 +61,6 @@ def displayed(dataset: Dataset, content: Content) -> tuple[NDArray[Any], tuple[F
     UnsupportedFormat
         No decoder for the transfer syntax is installed, or the photometric interpretation is unknown.
     """
-    from pydicom.pixels.decoders.base import get_decoder
-    from pydicom.pixels.processing import apply_color_lut
-
     try:
         decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
     except NotImplementedError as error:
@@ -66,9 +68,12 @@ def displayed(dataset: Dataset, content: Content) -> tuple[NDArray[Any], tuple[F
     if not decoder.is_available:
         raise _not_decodable(dataset, content)
     photometric = text(dataset, "PhotometricInterpretation")
+    plugin = next((name for name in DECODERS if name in decoder.available_plugins), "")
+    if plugin == "gdcm":
+        _require_sound_jpeg(dataset)
     if photometric.startswith("MONOCHROME"):
-        return _monochrome(dataset, _stored(dataset, decoder), is_inverse=photometric == "MONOCHROME1")
-    samples, properties = decoder.as_array(dataset)
+        return _monochrome(dataset, _stored(dataset, decoder, plugin), is_inverse=photometric == "MONOCHROME1")
+    samples, properties = decoder.as_array(dataset, decoding_plugin=plugin)
     if photometric == "PALETTE COLOR":
         return grey(apply_color_lut(samples, dataset))
     if str(properties["photometric_interpretation"]) != "RGB":
@@ -76,6 +81,15 @@ def displayed(dataset: Dataset, content: Content) -> tuple[NDArray[Any], tuple[F
             UnsupportedFormat, f"its pixels are {photometric or 'of no stated kind'}", "Export it in grey or RGB."
         )
     return grey(samples)
+
+
+def _require_sound_jpeg(dataset: Dataset) -> None:
+    jpeg_stream.require_sound(
+        get_frame(dataset.PixelData, 0, number_of_frames=1),
+        rows=int(dataset.Rows),
+        columns=int(dataset.Columns),
+        samples=int(dataset.SamplesPerPixel),
+    )
 
 
 def _not_decodable(dataset: Dataset, content: Content) -> UnsupportedFormat:
@@ -86,9 +100,9 @@ def _not_decodable(dataset: Dataset, content: Content) -> UnsupportedFormat:
     )
 
 
-def _stored(dataset: Dataset, decoder: Any) -> NDArray[Any]:
+def _stored(dataset: Dataset, decoder: Decoder, plugin: str) -> NDArray[Any]:
     """The stored values, without what other data may lie in the unused bits (old overlays do)."""
-    samples: NDArray[Any] = decoder.as_array(dataset, correct_unused_bits=False)[0]
+    samples: NDArray[Any] = decoder.as_array(dataset, decoding_plugin=plugin, correct_unused_bits=False)[0]
     allocated, stored = 8 * samples.dtype.itemsize, int(dataset.BitsStored)
     is_native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
     high = whole(dataset, "HighBit", stored - 1) if is_native else stored - 1

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import math
+import struct
+import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.errors import BytesLengthException
+from pydicom.uid import UID
 
 from hilum.geometry import UPRIGHT, PlaneOrientation, SpacingAt
 from hilum.measurement import Finding, Gravity
 from hilum.provenance import DicomUids
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
+BROKEN = (
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What pydicom and its decoders raise about a damaged file."""
 
 MODALITIES = {
     "BMD": "bone densitometry",
@@ -66,7 +84,7 @@ def value(dataset: Dataset, keyword: str) -> Any:
     """An element's value; None if there is none, or if it breaks the rules of its kind."""
     try:
         return dataset.get(keyword)
-    except (ValueError, TypeError, LookupError, OverflowError):
+    except BROKEN:
         return None
 
 
@@ -86,8 +104,6 @@ def whole(dataset: Dataset, keyword: str, default: int) -> int:
 
 def kind(dataset: Dataset) -> str:
     """The kind of DICOM object, as messages name it."""
-    from pydicom.uid import UID
-
     uid = str(value(dataset, "SOPClassUID") or "")
     return f"DICOM object ({UID(uid).name})" if uid else "DICOM object"
 

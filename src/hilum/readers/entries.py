@@ -145,9 +145,11 @@ def find(paths: Sequence[Path | str], settings: ReadSettings = DEFAULTS) -> Iter
     for path in given:
         if not path.exists():
             raise ReadError(f"There is no file or folder '{path}'. Check the path.", path=path)
-    spots = {spot.key: spot for path in reversed(given) for spot in reversed(list(_expand(path, settings)))}
-    ordered = list(reversed(spots.values()))
-    return (Entry(name, spot.path, spot.member, settings) for name, spot in zip(_names(ordered), ordered, strict=True))
+    spots: dict[str, _Spot] = {}
+    for spot in (spot for path in given for spot in _expand(path, settings)):
+        spots[spot.key] = max(spots.get(spot.key, spot), spot, key=lambda way: (len(way.parts), way.root, way.parts))
+    found = list(spots.values())
+    return (Entry(name, spot.path, spot.member, settings) for name, spot in zip(_names(found), found, strict=True))
 
 
 def _only(path: Path, settings: ReadSettings) -> Entry:

@@ -35,7 +35,8 @@ def usable(samples: NDArray[Any]) -> NDArray[Any]:
     if np.issubdtype(kind, np.integer):
         fits = samples.min() >= 0 and samples.max() <= 65535
         return samples.astype(np.uint16 if fits else np.float32)
-    made = samples.astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large for 32 bits counts as infinite
+        made = samples.astype(np.float32)
     finite = np.isfinite(made)
     if not finite.all():
         made[~finite] = made[finite].min() if finite.any() else 0.0

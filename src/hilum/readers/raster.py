@@ -24,8 +24,8 @@ from .film import picture
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-BROKEN = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, struct.error, zlib.error)
-"""What Pillow raises about a damaged file (its ``Image.open`` turns the same list into one error)."""
+BROKEN = (ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error, zlib.error)
+"""What Pillow and tifffile raise about a damaged file."""
 
 _ORIENTATION = 0x0112
 """EXIF tag of the orientation."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from io import BytesIO
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from hilum.errors import NotAnImage, UnsupportedFormat
 from hilum.image import Image
 from hilum.settings import ReadSettings
 
-from .content import Content
+from .content import Content, inflated_size
 from .film import EXIF_ORIENTATIONS, picture
 from .raster import BROKEN
 
@@ -22,8 +24,17 @@ if TYPE_CHECKING:
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """Little and big endian, TIFF and BigTIFF."""
 
-_PLAIN_COMPRESSIONS = {1, 8, 32773, 32946, 34925}
-"""None, deflate (two numbers), PackBits, LZMA: what tifffile unpacks with Python's own library."""
+_DEFLATE = {8, 32946}
+"""The two numbers of this compression."""
+
+_PLAIN_COMPRESSIONS = {1, *_DEFLATE}
+"""What tifffile unpacks with Python's own library."""
+
+_MOST_PAGES = 32
+"""Pages that are looked at: a picture and its previews; a damaged file may chain pages without end."""
+
+_MOST_SAMPLES = 5
+"""Colours and extra samples of a pixel; a damaged file may state thousands."""
 
 _PLAIN_DEPTHS = {8, 16, 32, 64}
 
@@ -63,9 +74,11 @@ class Tiff:
                 too_large = content.too_large(page.imagelength, page.imagewidth, settings.max_megapixels)
                 if too_large is not None:
                     raise too_large
+                _check_samples(page, content)
                 tag = page.tags.get(274)
                 orientation = 1 if tag is None else int(tag.value)
                 samples, has_alpha = _plain(page) if _is_plain(page) else _through_pillow(page, content, orientation)
+                return picture(content, samples, has_alpha=has_alpha, orientation=orientation)
         except BROKEN as error:
             raise content.error(
                 NotAnImage,
@@ -73,24 +86,37 @@ class Tiff:
                 f"({str(error) or type(error).__name__})",
                 "Copy, download or export it again.",
             ) from error
-        return picture(content, samples, has_alpha=has_alpha, orientation=orientation)
 
 
 def _only_page(file: TiffFile, content: Content) -> TiffPage:
     """The one picture at full size; previews do not count."""
     import tifffile
 
-    pages = [page for page in file.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
-    pictures = max(len(pages), int((file.imagej_metadata or {}).get("images", 1)))
-    if pictures > 1 or (pages and pages[0].imagedepth > 1):
+    first = islice(file.pages, _MOST_PAGES)
+    full = (page for page in first if isinstance(page, tifffile.TiffPage) and not page.is_reduced)
+    pages = list(islice(full, 2))
+    in_imagej = int((file.imagej_metadata or {}).get("images", 1))
+    if len(pages) > 1 or in_imagej > 1 or (pages and pages[0].imagedepth > 1):
         raise content.error(
             UnsupportedFormat,
-            f"this TIFF file holds {pictures if pictures > 1 else pages[0].imagedepth} pictures, and a film is one",
+            "this TIFF file holds several pictures, and a film is one",
             "Save the one that is meant as a file of its own.",
         )
     if not pages:
         raise content.error(NotAnImage, "this TIFF file holds no picture", "Export it again.")
     return pages[0]
+
+
+def _check_samples(page: TiffPage, content: Content) -> None:
+    """Raise ValueError if the page states more than pixels of a picture have, or unpacks to more than it states."""
+    if not 1 <= page.samplesperpixel <= _MOST_SAMPLES:
+        raise ValueError(f"{page.samplesperpixel} samples a pixel")
+    if page.compression not in _DEFLATE:
+        return
+    limit = math.prod(page.chunks) * ((page.bitspersample + 7) // 8)
+    for start, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+        if inflated_size(memoryview(content.data)[start : start + length], limit=limit) > limit:
+            raise ValueError("its compressed parts unpack to more than they state")
 
 
 def _is_plain(page: TiffPage) -> bool:

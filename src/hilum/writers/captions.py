@@ -6,6 +6,9 @@ from hilum.case import Case
 from hilum.measurement import NotMeasured
 from hilum.scoring.score import Score
 
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0 to 255."""
+
 _SHORT = {"six-zone": "Six-zone", "brixia": "Brixia", "geographic-extent": "Extent", "opacity-percent": "Opacity"}
 
 
@@ -20,20 +23,39 @@ def number(value: float | NotMeasured, unit: str = "") -> str:
     if isinstance(value, NotMeasured):
         return "–"
     if unit == "%":
-        return f"{value:.1f} %" if 0 < value < 10 else f"{value:.0f} %"
+        if 0 < value < 0.05:
+            return "< 0.1 %"
+        return f"{value:.1f} %" if 0 < value < 9.95 else f"{value:.0f} %"
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
 
 
+def colours(case: Case) -> list[tuple[str, Colour]]:
+    """Name and colour of every structure that is there."""
+    return [
+        (caption(label.name), label.colour)
+        for labels in (case.lungs, case.lesions)
+        for label in labels.labels.values()
+        if labels.pixels(label.name)
+    ]
+
+
 def score_line(case: Case) -> list[str]:
-    """Each score in a few letters, such as ``Six-zone 4/6`` and ``Brixia 9/18 (est.)``."""
-    return [_short(score) for score in case.scores.values()]
+    """Each score in a few letters, such as ``Brixia 9/18 (est.)``; at the end those that were not measured."""
+    measured = [text for score in case.scores.values() if (text := _measured(score))]
+    absent = [_title(score) for score in case.scores.values() if isinstance(score.value, NotMeasured)]
+    if not absent:
+        return measured
+    return [*measured, f"Not measured: {', '.join(absent)}"] if measured else ["Scores not measured"]
 
 
-def _short(score: Score) -> str:
-    definition = score.definition
-    title = _SHORT.get(definition.id, definition.title)
+def _measured(score: Score) -> str:
     if isinstance(score.value, NotMeasured):
-        return f"{title} not measured"
+        return ""
+    definition = score.definition
     of = "" if definition.unit == "%" else f"/{number(definition.range[1])}"
     estimate = " (est.)" if definition.is_estimate else ""
-    return f"{title} {number(score.value, definition.unit)}{of}{estimate}"
+    return f"{_title(score)} {number(score.value, definition.unit)}{of}{estimate}"
+
+
+def _title(score: Score) -> str:
+    return _SHORT.get(score.definition.id, score.definition.title)

@@ -69,8 +69,7 @@ def windowed(image: Image) -> NDArray[np.uint8]:
     sample = sample[np.isfinite(sample)]
     low, high = np.percentile(sample, WINDOW) if sample.size else (0.0, 1.0)
     if array.dtype in (np.uint8, np.uint16):
-        table = _stretched(np.arange(np.iinfo(array.dtype).max + 1), low, high)
-        return table[array]
+        return _stretched(np.arange(np.iinfo(array.dtype).max + 1), low, high)[array]
     return _stretched(array, low, high)
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 ENDINGS = {"png": ".png", "nifti": ".nii.gz"}
 """The formats of ``settings.output.masks`` and the endings of their files."""
 
+FORMATS = (".png", ".nii", ".nii.gz")
+"""The endings that :func:`write` knows."""
+
 _DIRECTIONS = {"L": (1.0, 0.0, 0.0), "R": (-1.0, 0.0, 0.0), "H": (0.0, 0.0, 1.0), "F": (0.0, 0.0, -1.0)}
 
 _DESCRIPTIONS = {
@@ -58,19 +61,24 @@ def write(artefact: Image | LabelMap, path: Path | str) -> Path:
         The ending is unknown, the format cannot hold such an array, or the disk refuses.
     """
     path = Path(path)
-    name = path.name.lower()
-    if name.endswith(".png"):
-        content = _as_png(artefact, path)
-        with whole_file(path) as unfinished:
-            unfinished.write_bytes(content)
-    elif name.endswith((".nii", ".nii.gz")):
-        with whole_file(path) as unfinished:
-            write_nifti(artefact, unfinished)
-    else:
-        raise WriteError(
-            f"Cannot write {str(path)!r}: {unknown('format', path.suffix, ('.png', '.nii', '.nii.gz'))}", path=path
-        )
+    if not path.name.lower().endswith(FORMATS):
+        raise WriteError(f"Cannot write {str(path)!r}: {unknown('format', path.suffix, FORMATS)}", path=path)
+    with whole_file(path) as unfinished:
+        write_straight(artefact, unfinished)
     return path
+
+
+def write_straight(artefact: Image | LabelMap, path: Path) -> None:
+    """Write like :func:`write`, but to the path itself: for folders that are renamed when they are whole."""
+    is_png = path.suffix.lower() == ".png"
+    try:
+        if is_png:
+            path.write_bytes(_as_png(artefact))
+        else:
+            _write_nifti(artefact, path)
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        kind, dtype = "PNG" if is_png else "NIfTI", artefact.array.dtype
+        raise WriteError(f"Cannot write an image of {dtype} values as {kind}: {error}.") from error
 
 
 def as_bytes(probability: NDArray[Any]) -> NDArray[np.uint8]:
@@ -78,32 +86,17 @@ def as_bytes(probability: NDArray[Any]) -> NDArray[np.uint8]:
     return np.rint(np.clip(probability, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
 
 
-def _as_png(artefact: Image | LabelMap, path: Path) -> bytes:
+def _as_png(artefact: Image | LabelMap) -> bytes:
     array = artefact.array
     if isinstance(artefact, Image) and artefact.quantity is Quantity.PROBABILITY:
         array = as_bytes(array)
-    try:
-        return encode_png(array, is_picture=isinstance(artefact, Image))
-    except ValueError as error:
-        raise WriteError(
-            f"Cannot write {str(path)!r}: {error}. Choose a path that ends in .nii.gz.", path=path
-        ) from error
+    return encode_png(array, is_picture=isinstance(artefact, Image))
 
 
-def write_nifti(artefact: Image | LabelMap, path: Path) -> None:
-    """Write a label map or an image as NIfTI, straight to ``path``.
-
-    Raises
-    ------
-    WriteError
-        NIfTI cannot hold such an array or grid, or the disk refuses.
-    """
+def _write_nifti(artefact: Image | LabelMap, path: Path) -> None:
     import SimpleITK
 
-    try:
-        SimpleITK.WriteImage(to_simpleitk(artefact), str(path), useCompression=True, compressionLevel=1)
-    except (RuntimeError, TypeError, KeyError) as error:
-        raise WriteError(f"Cannot write a NIfTI file of this {artefact.array.dtype} image: {error}", path=path) from error
+    SimpleITK.WriteImage(to_simpleitk(artefact), str(path), useCompression=True, compressionLevel=1)
 
 
 def to_simpleitk(artefact: Image | LabelMap) -> SimpleITK.Image:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
-from PIL import ImageDraw, ImageFont
 
 from hilum.case import Case
 from hilum.image import Label
 from hilum.segmentation.zones import zones
 
-from .captions import caption, score_line
 from .display import Display, display
+from .legend import draw_legend, draw_sides
 
-if TYPE_CHECKING:
-    Box = tuple[int, int, int, int]
-    """Left, top, right, bottom, in pixels; the last two are outside."""
-
-FILL = 62
+FILL = 52
 """Opacity of a lesion's fill, of 255: the texture beneath must stay readable."""
 
 _REACH = 2
@@ -31,8 +25,7 @@ _REACH = 2
 _KERNEL = (1, 2, 3, 2, 1)
 _FULL = sum(_KERNEL) ** 2
 
-_INK, _PANEL, _ZONE = (236, 239, 243), (10, 13, 18), (255, 255, 255)
-_PANEL_OPACITY, _ZONE_OPACITY = 165, 150
+_ZONE_COLOUR, _ZONE_OPACITY = (255, 255, 255), 200
 _DASH, _GAP = 7, 6
 
 
@@ -51,8 +44,8 @@ def draw(case: Case, shown: Display) -> NDArray[np.uint8]:
     _draw_structures(canvas, shown.lungs, case.lungs.labels, fill=0)
     _draw_structures(canvas, shown.lesions, case.lesions.labels, fill=FILL)
     _draw_zones(canvas, shown.lungs)
-    _draw_sides(canvas)
-    _draw_legend(canvas, case)
+    draw_sides(canvas)
+    draw_legend(canvas, case, shown.lungs)
     return np.asarray(canvas)
 
 
@@ -83,8 +76,7 @@ def _stroke(mask: NDArray[np.uint8], fill: int) -> NDArray[np.uint8]:
     blurred = np.pad(mask, _REACH)
     for axis in (0, 1):
         blurred = _tent(blurred, axis)
-    opacity = _stroke_table(fill)[blurred]
-    return opacity
+    return _stroke_table(fill)[blurred]
 
 
 def _tent(array: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
@@ -118,71 +110,4 @@ def _draw_zones(canvas: Picture.Image, lungs: NDArray[np.uint8]) -> None:
         dashes = np.zeros((1, right - left), dtype=np.uint8)
         dashes[0, columns - left] = _ZONE_OPACITY
         dashes[0, np.arange(right - left) % (_DASH + _GAP) >= _DASH] = 0
-        canvas.paste(_ZONE, (left, row), Picture.fromarray(dashes))
-
-
-def _draw_sides(canvas: Picture.Image) -> None:
-    """The letters R and L in the upper corners: the patient's sides."""
-    size = 2 * _text_size(canvas)
-    font, margin = _font(size), size // 2
-    pen = ImageDraw.Draw(canvas)
-    for letter, x, anchor in (("R", margin, "lt"), ("L", canvas.width - margin, "rt")):
-        pen.text((x, margin), letter, _INK, font, anchor, stroke_width=2, stroke_fill=_PANEL)
-
-
-def _draw_legend(canvas: Picture.Image, case: Case) -> None:
-    """Colours and scores on a dark panel in the lower left corner."""
-    size = _text_size(canvas)
-    pad = size // 2
-    lines = list(_wrapped(case, size, canvas.width - 4 * pad))
-    width = max(sum(w for _, _, w in line) for line in lines) + 2 * pad
-    height = len(lines) * round(1.45 * size) + pad
-    left, top = pad, canvas.height - height - pad
-    canvas.paste(_PANEL, (left, top), Picture.new("L", (width, height), _PANEL_OPACITY))
-    pen = ImageDraw.Draw(canvas)
-    for row, line in enumerate(lines):
-        x, middle = left + pad, top + pad // 2 + round((row + 0.5) * 1.45 * size)
-        for text, colour, advance in line:
-            start = x
-            if colour is not None:
-                pen.rectangle((x, middle - size // 3, x + size // 1.5, middle + size // 3), colour)
-                start += size
-            pen.text((start, middle), text, _INK, _font(size), "lm")
-            x += advance
-
-
-_Item = tuple[str, tuple[int, int, int] | None, int]
-
-
-def _wrapped(case: Case, size: int, width: int) -> Iterator[list[_Item]]:
-    """The legend's lines: (text, colour or None, advance in pixels) from left to right, none wider than ``width``."""
-    for entries in (_colours(case), [(text, None) for text in score_line(case)]):
-        line: list[_Item] = []
-        for text, colour in entries:
-            advance = round(_font(size).getlength(text)) + size + (size if colour else 0)
-            if line and sum(w for _, _, w in line) + advance > width:
-                yield line
-                line = []
-            line.append((text, colour, advance))
-        if line:
-            yield line
-
-
-def _colours(case: Case) -> list[tuple[str, tuple[int, int, int] | None]]:
-    """Name and colour of every structure that is there."""
-    there = [
-        (caption(label.name), label.colour)
-        for labels in (case.lungs, case.lesions)
-        for label in labels.labels.values()
-        if labels.pixels(label.name)
-    ]
-    return list(there) or [("No lung found", None)]
-
-
-def _text_size(canvas: Picture.Image) -> int:
-    return max(11, round(max(canvas.size) / 62))
-
-
-@lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+        canvas.paste(_ZONE_COLOUR, (left, row), Picture.fromarray(dashes))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import os
 import secrets
 import shutil
 import time
@@ -57,7 +56,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     except OSError as error:
         raise write_error(path, error) from error
     finally:

@@ -1,0 +1,156 @@
+"""``results.csv``: a row a case, failed ones as well, in columns that stay.
+
+UTF-8 with a comma between cells. What was not measured is an empty cell, and ``not_measured`` says why. Text that a
+spreadsheet would take for a formula gets an apostrophe in front.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from hilum.geometry import Side
+from hilum.segmentation.zones import ZONES
+
+from .whole import MARKER, whole_file
+
+TABLE = "results.csv"
+"""Name of the table in the output folder."""
+
+_SIDES = tuple(side.value for side in Side)
+
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "six-zone": ZONES,
+    "brixia": ZONES,
+    "geographic-extent": _SIDES,
+    "opacity-percent": (*_SIDES, *ZONES),
+}
+
+COLUMNS = (
+    "case",
+    "status",
+    "error_code",
+    "error_message",
+    "source",
+    *_PARTS,
+    *(f"{score}:{region}" for score, regions in _PARTS.items() for region in regions),
+    "not_measured",
+    "disease_probability",
+    "disease_threshold",
+    "findings",
+    "models",
+)
+"""The columns, in order; a score's own is named by its id, a region's ``<score>:<region>``. New ones go to the end."""
+
+_FORMULA = ("=", "+", "-", "@")
+
+
+class Row(Protocol):
+    """What the table needs of a case's outcome."""
+
+    @property
+    def name(self) -> str:
+        """Of the case."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The file that the case came from."""
+        ...
+
+    @property
+    def status(self) -> Literal["done", "failed"]:
+        """What became of it."""
+        ...
+
+    @property
+    def code(self) -> str:
+        """Of a failure, else empty."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """Of a failure, a sentence, else empty."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the ``result.json`` of a case is; None if it failed."""
+        ...
+
+
+def write_results(rows: Iterable[Row], output: Path) -> Path:
+    """Write ``results.csv`` into a folder, whole or not at all, and give back its path.
+
+    Values are those of each case's ``result.json``, so that the two cannot disagree.
+
+    Parameters
+    ----------
+    rows : one a case, in the order wanted
+    output : folder of the run
+
+    Raises
+    ------
+    WriteError
+        The table could not be written; what stood in its place before still does.
+    """
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow({column: _safe(cell) for column, cell in _cells(row)})
+    path = output / TABLE
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(text.getvalue().encode(errors="backslashreplace"))
+    return path
+
+
+def _cells(row: Row) -> Iterator[tuple[str, Any]]:
+    yield "case", row.name
+    yield "status", row.status
+    yield "error_code", row.code
+    yield "error_message", row.message
+    yield "source", Path(row.source).name
+    if row.folder is None:
+        return
+    try:
+        result = json.loads((row.folder / MARKER).read_bytes())
+    except (OSError, ValueError):
+        yield "not_measured", f"the {MARKER} of this case cannot be read"
+        return
+    yield from _scores(result["scores"])
+    yield "disease_probability", result["disease"].get("probability", "")
+    yield "disease_threshold", result["disease"].get("threshold", "")
+    yield "findings", " ".join(finding["code"] for finding in result["findings"])
+    models = [node["model"] for node in result["provenance"]["nodes"] if "model" in node]
+    yield "models", " ".join(dict.fromkeys(f"{model['name']}={model['version']}" for model in models))
+
+
+def _scores(scores: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Cells of the scores that have columns, and why some are empty."""
+    reasons: list[str] = []
+    for name, regions in _PARTS.items():
+        if name not in scores:
+            continue
+        value, parts = scores[name]["value"], scores[name]["parts"]
+        yield name, _number(value)
+        yield from ((f"{name}:{region}", _number(parts[region])) for region in regions if region in parts)
+        if isinstance(value, dict):
+            reasons.append(f"{name}: {value['not_measured']}")
+    yield "not_measured", "; ".join(reasons)
+
+
+def _number(value: Any) -> Any:
+    return "" if isinstance(value, dict) else value
+
+
+def _safe(cell: Any) -> Any:
+    """A cell on one line that no spreadsheet computes; numbers stay numbers."""
+    if not isinstance(cell, str):
+        return cell
+    line = " ".join(cell.split())
+    return f"'{line}" if line.startswith(_FORMULA) else line

@@ -182,7 +182,10 @@ class VolumeGrid:
 
     @classmethod
     def of_spacing(
-        cls, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], origin_mm: tuple[float, ...] = (0, 0, 0)
+        cls,
+        shape: tuple[int, int, int],
+        spacing_mm: tuple[float, float, float],
+        origin_mm: tuple[float, ...] = (0, 0, 0),
     ) -> VolumeGrid:
         """An axis-aligned grid: slices towards the head, rows towards the back, columns towards the left.
 

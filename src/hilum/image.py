@@ -123,6 +123,8 @@ class Image:
     def upright(self) -> Image:
         """The same film with the head up and the patient's right at the left edge."""
         grid = self.plane
+        if grid.orientation.is_upright:
+            return self
         return replace(self, array=grid.orientation.to_upright(self.array), grid=grid.upright)
 
 
@@ -152,14 +154,13 @@ class LabelMap:
     def __post_init__(self) -> None:
         if self.array.dtype != np.uint8:
             raise ValueError(f"a label map holds uint8 numbers, not {self.array.dtype}")
-        slabs = [self.array] if self.array.ndim == 2 else self.array
-        counts = np.sum([np.bincount(np.ravel(slab), minlength=256) for slab in slabs], axis=0)
-        strange = [n for n in np.flatnonzero(counts).tolist() if n and n not in self.labels]
-        if strange:
+        counts = {n: int(np.count_nonzero(self.array == n)) for n in self.labels}
+        if sum(counts.values()) != np.count_nonzero(self.array):
+            strange = [n for n in np.unique(self.array).tolist() if n and n not in self.labels]
             raise ValueError(f"the label map holds {strange}, and its labels name {sorted(self.labels)}")
         object.__setattr__(self, "array", _frozen(self.array, self.grid))
         object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
-        object.__setattr__(self, "_counts", {n: int(counts[n]) for n in self.labels})
+        object.__setattr__(self, "_counts", counts)
 
     def mask(self, *names: str) -> NDArray[np.bool_]:
         """Where any of the named structures is, of the grid's shape; every structure if none is named."""
@@ -188,4 +189,7 @@ class LabelMap:
 
     def upright(self) -> Self:
         """The same film's labels with the head up and the patient's right at the left edge."""
-        return replace(self, array=self.plane.orientation.to_upright(self.array), grid=self.plane.upright)
+        grid = self.plane
+        if grid.orientation.is_upright:
+            return self
+        return replace(self, array=grid.orientation.to_upright(self.array), grid=grid.upright)

@@ -89,7 +89,8 @@ def analyse(
     found += _turned(lungs, networks.lungs)
     gate.refuse(found, _path(source))
     lesions = segment_lesions(image, lungs.lungs, networks.lesions)
-    return _case(name or _name(source, image), image, lungs, lesions, found, settings, networks)
+    title = name or _name(source, image)
+    return _case(title, image, lungs, lesions, found=found, settings=settings, networks=networks)
 
 
 def _image(source: Image | Path | str | NDArray[Any], settings: Settings) -> Image:
@@ -118,7 +119,9 @@ def _positive(image: Image) -> Image:
 def _turned(lungs: LungStage, network: Network) -> tuple[Finding, ...]:
     if lungs.turned_probability < network.card.threshold("turned"):
         return ()
-    message = "The film seems to lie on its side or upside down; turn it, or state its orientation, and analyse it again."
+    message = (
+        "The film seems to lie on its side or upside down; turn it, or state its orientation, and analyse it again."
+    )
     return (Finding("turned", Gravity.WARNING, message),)
 
 
@@ -127,6 +130,7 @@ def _case(
     image: Image,
     lungs: LungStage,
     lesions: LesionStage,
+    *,
     found: tuple[Finding, ...],
     settings: Settings,
     networks: Networks,

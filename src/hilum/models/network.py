@@ -51,4 +51,5 @@ def open_networks(names: Sequence[tuple[Task, str]], settings: RuntimeSettings, 
     Errors are those of :func:`~hilum.models.catalogue.card` and :func:`~hilum.models.runtime.open_runtime`.
     """
     cards = [card_of(name or default_for(task)) for task, name in names]
-    return [Network(card, runtime) for card, runtime in zip(cards, open_runtimes(cards, settings, many=many), strict=True)]
+    runtimes = open_runtimes(cards, settings, many=many)
+    return [Network(card, runtime) for card, runtime in zip(cards, runtimes, strict=True)]

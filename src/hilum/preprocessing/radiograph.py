@@ -98,18 +98,37 @@ def put_back(share: NDArray[np.float32], window: Window, shape: tuple[int, int])
     ``shape``, uint8: the value times 255, rounded; 0 outside the window. Eight bits are ample for a threshold,
     and a quarter of the memory of a float.
     """
-    map8 = Picture.fromarray(np.rint(np.clip(share, 0.0, 1.0) * 255.0).astype(np.uint8))
+    map8 = np.rint(np.clip(share, 0.0, 1.0) * 255.0).astype(np.uint8)
     made = np.zeros(shape, dtype=np.uint8)
-    top, left = max(window.top, 0), max(window.left, 0)
-    bottom, right = min(window.top + window.side, shape[0]), min(window.left + window.side, shape[1])
-    if bottom <= top or right <= left:
-        return made
-    scale = map8.width / window.side
-    box = tuple((edge - start) * scale for edge, start in zip(
-        (left, top, right, bottom), (window.left, window.top, window.left, window.top), strict=True))
-    size = (right - left, bottom - top)
-    made[top:bottom, left:right] = np.asarray(map8.resize(size, Picture.Resampling.BILINEAR, box=box))
+    scale = len(map8) / window.side
+    top, bottom = _reach(map8.any(axis=1), scale, window.top, shape[0])
+    left, right = _reach(map8.any(axis=0), scale, window.left, shape[1])
+    if bottom > top and right > left:
+        edges = (left - window.left, top - window.top, right - window.left, bottom - window.top)
+        box = (edges[0] * scale, edges[1] * scale, edges[2] * scale, edges[3] * scale)
+        seen = Picture.fromarray(map8).resize((right - left, bottom - top), Picture.Resampling.BILINEAR, box=box)
+        made[top:bottom, left:right] = np.asarray(seen)
     return made
+
+
+def _reach(lines: NDArray[np.bool_], scale: float, start: int, length: int) -> tuple[int, int]:
+    """First film pixel along an axis that the map's non-zero ``lines`` bear on, and the one after the last.
+
+    Parameters
+    ----------
+    lines : whether a row (or column) of the map holds anything
+    scale : map pixels a film pixel
+    start : film pixel at which the window begins
+    length : of the film along the axis
+    """
+    found = np.flatnonzero(lines)
+    if not len(found):
+        return 0, 0
+    support = max(1.0, scale)
+    first = start + int(np.floor((found[0] - support) / scale))
+    last = start + int(np.ceil((found[-1] + 1 + support) / scale))
+    end = start + round(len(lines) / scale)
+    return max(first, start, 0), min(last, end, length)
 
 
 def _through(picture: Picture.Image, window: Window, size: int, *, outside: float) -> Picture.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,7 +71,9 @@ def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = Non
     card, home = network.card, image.plane.orientation.from_upright
     is_diseased = seen.disease >= card.threshold("disease")
     thresholds = {name: float(value) for name, value in card.thresholds.items()}
-    step = Step("segment-lesions", network.settings | {"thresholds": thresholds}, (image.origin, lungs.origin), network.ref)
+    step = Step(
+        "segment-lesions", network.settings | {"thresholds": thresholds}, (image.origin, lungs.origin), network.ref
+    )
     drawn = _draw(seen, card) if is_diseased else np.zeros_like(seen.lungs)
     affected = blend(seen.affected, seen.share, card.threshold("opacity-weight"))
     return LesionStage(
@@ -146,8 +149,13 @@ def _draw(seen: Seen, card: Card) -> FilmMap:
     rows = slice(max(seen.window.top, 0), seen.window.top + seen.window.side)
     columns = slice(max(seen.window.left, 0), seen.window.left + seen.window.side)
     inside = seen.lungs[rows, columns] > 0
-    opacity = (seen.opacity[rows, columns] >= 255 * card.threshold("opacity")) & inside
+    opacity = (seen.opacity[rows, columns] >= _level(card.threshold("opacity"))) & inside
     opacity = parts_of_at_least(opacity, LEAST_LESION_SHARE * np.count_nonzero(inside))
-    dense = seen.consolidation[rows, columns] >= 255 * card.threshold("consolidation")
-    made[rows, columns] = opacity + (opacity & dense).astype(np.uint8)
+    dense = seen.consolidation[rows, columns] >= _level(card.threshold("consolidation"))
+    made[rows, columns] = opacity.view(np.uint8) + (opacity & dense).view(np.uint8)
     return made
+
+
+def _level(threshold: float) -> int:
+    """The least of 0 to 255 that reaches a probability; whole, so that maps are compared in eight bits."""
+    return math.ceil(255 * threshold)

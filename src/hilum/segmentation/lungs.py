@@ -21,6 +21,9 @@ LEAST_LUNG_SHARE = 0.006
 SECOND_PART_SHARE = 0.2
 """A further part of one lung is kept from this share of its largest part on: leads and devices cut lungs in two."""
 
+LEAST_INSIDE = 0.51
+"""Probability of a lung where a hole in it was filled: just on the lung's side."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LungStage:
@@ -72,12 +75,17 @@ def segment_lungs(image: Image, network: Network | None = None) -> LungStage:
         step = Step(f"segment-{name}", network.settings, (image.origin,), network.ref)
         chance, right = tidy(results[name])
         chances[name] = put_back(chance, window, shape)
-        labels = np.where(put_back(right, window, shape) >= 128, np.uint8(1), np.uint8(2))
-        labels[chances[name] < 128] = 0
+        labels = _labels(chances[name], put_back(right, window, shape))
         maps[name] = LabelMap(home(labels), image.grid, LUNGS, step)
     return LungStage(
         maps["lungs"], maps["fields"], kind["film"], kind["inverted"], kind["turned"], home(chances["lungs"])
     )
+
+
+def _labels(chance: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """1 on the right lung, 2 on the left, from maps of 0 to 255 on the film's grid."""
+    lung = (chance >= 128).view(np.uint8)
+    return lung * np.uint8(2) - (lung & (right >= 128).view(np.uint8))
 
 
 def tidy(chances: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -91,17 +99,25 @@ def tidy(chances: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.
     -------
     Probability of any lung, 0 where no lung may be; and how much of it is the right one's, both (size, size).
     """
-    found = chances.argmax(axis=0)
     lung, right = 1.0 - chances[0], np.zeros_like(chances[0])
-    may = np.zeros(found.shape, dtype=bool)
+    may = np.zeros(lung.shape, dtype=bool)
     for side in (1, 2):
-        part = filled(largest_parts((found == side) | ((lung > 0.5) & (chances[side] >= chances[3 - side])), share=SECOND_PART_SHARE))
-        if part.sum() < LEAST_LUNG_SHARE * part.size:
+        part = _lung_of(side, chances)
+        if np.count_nonzero(part) < LEAST_LUNG_SHARE * part.size:
             continue
-        lung = np.where(part, np.maximum(lung, 0.51), lung)
-        may |= grown(part)
+        lung[part] = np.maximum(lung[part], LEAST_INSIDE)
+        reach = grown(part)
+        may |= reach
         if side == 1:
-            right[grown(part)] = 1.0
+            right[reach] = 1.0
         else:
             right[part] = 0.0
-    return np.where(may, lung, 0.0).astype(np.float32), right.astype(np.float32)
+    lung[~may] = 0.0
+    return lung, right
+
+
+def _lung_of(side: int, chances: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where the network sees one lung: its large parts without holes. Shape (size, size)."""
+    likeliest = chances.argmax(axis=0) == side
+    any_lung = (1.0 - chances[0] > 0.5) & (chances[side] >= chances[3 - side])
+    return filled(largest_parts(likeliest | any_lung, share=SECOND_PART_SHARE))

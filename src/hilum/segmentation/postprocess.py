@@ -21,10 +21,12 @@ def largest_parts(mask: Mask, *, share: float) -> Mask:
 
 def parts_of_at_least(mask: Mask, pixels: float) -> Mask:
     """The connected parts (8 neighbours) of at least so many pixels."""
+    if not mask.any():
+        return mask
     parts, areas = _parts(mask, connectivity=8)
     keep = areas >= pixels
     keep[0] = False
-    return keep[parts]
+    return mask if keep[1:].all() else keep[parts]
 
 
 def filled(mask: Mask) -> Mask:

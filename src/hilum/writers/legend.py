@@ -22,7 +22,7 @@ _LEADING = 1.5
 
 
 def draw_sides(canvas: Picture.Image) -> None:
-    """The letters R and L in the upper corners, the patient's sides; on dark ground, for burnt-in letters to give way."""
+    """The letters R and L in the upper corners: the patient's sides, on a ground that covers burnt-in letters."""
     size = round(1.6 * text_size(canvas))
     edge, margin = round(1.5 * size), size // 2
     for letter, left in (("R", margin), ("L", canvas.width - margin - edge)):

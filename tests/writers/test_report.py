@@ -1,0 +1,205 @@
+"""The report: everything is said, nothing is fetched, nothing is let through unescaped."""
+
+import base64
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+from hilum.errors import WrongQuantity
+from hilum.geometry import VolumeGrid
+from hilum.image import Image, Quantity
+from hilum.measurement import Finding, Gravity, NotMeasured
+from hilum.provenance import Source, digest
+from hilum.writers.display import display
+from hilum.writers.overlay import draw
+from hilum.writers.report import render_report
+
+LIMITS = {"lesion-network": ("Trained on films of adults.", "Faint opacity behind the heart is missed.")}
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """The text of a page, its elements with their attributes, and whether they close."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def report(case, limits=LIMITS) -> str:
+    shown = display(case)
+    return render_report(case, shown.film, draw(case, shown), limits)
+
+
+@pytest.fixture(scope="module")
+def html(case) -> str:
+    return report(case)
+
+
+@pytest.fixture(scope="module")
+def page(html) -> Page:
+    return Page(html)
+
+
+def test_it_is_one_well_formed_page(page, html):
+    assert html.startswith("<!DOCTYPE html>")
+    assert page.open == []
+    assert page.all("html") == [{"lang": "en"}]
+    assert [tag for tag, _ in page.elements].count("h1") == 1
+
+
+def test_nothing_is_fetched_and_nothing_runs(page, html):
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object", "embed", "base", "form"})
+    for _, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href", "srcset"):
+            assert (attributes.get(name) or "data:").startswith("data:image/jpeg;base64,") or name not in attributes
+    assert not re.search(r"url\(|@import|https?://", html)
+
+
+def test_the_pictures_are_inside(case, page):
+    shown = display(case)
+    film, overlay = (
+        Picture.open(io.BytesIO(base64.b64decode((image["src"] or "").split(",")[1]))) for image in page.all("img")
+    )
+    assert (film.mode, overlay.mode) == ("L", "RGB")
+    assert film.size == overlay.size == shown.film.shape[::-1]
+    assert np.abs(np.asarray(film).astype(int) - shown.film).mean() < 2
+    assert np.abs(np.asarray(overlay).astype(int) - draw(case, shown)).mean() < 3
+
+
+def test_it_can_be_read_without_seeing(page):
+    assert all(len(image["alt"] or "") > 20 for image in page.all("img"))
+    labelled = {section.get("aria-labelledby") for section in page.all("section")} - {None}
+    assert labelled == {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    assert [head["scope"] for head in page.all("th") if "scope" not in head] == []
+    assert len(page.all("caption")) == len(page.all("table"))
+
+
+def test_what_it_says(case, page):
+    text = page.text
+    assert "For research use only. Not a medical device." in text
+    assert "case-1" in text
+    for score in case.scores.values():
+        assert score.definition.title.removesuffix(" (estimated)") in text
+        assert score.definition.definition in text
+        assert score.definition.limits in text
+        assert score.definition.source in text
+    assert "Brixia score estimated 6 of 18" in text
+    assert f"Six-zone score {case.scores['six-zone'].value:.0f} of 6" in text
+    assert "93 % probability" in text
+    assert "The threshold is 40 %: the film counts as diseased" in text
+    assert "Nothing: every score has a value." in text
+    assert "more than 31 % of its area has opacity" in text
+    assert all(sentence in text for sentence in LIMITS["lesion-network"])
+    assert "ab" * 32 in text
+    assert "lesion-network 2.1" in text
+    assert "ef" * 32 in text
+    assert "thresholds.opacity = 0.41" in text
+    assert 'output.masks = ["png"]' in text
+    assert digest(case.provenance) in text
+
+
+def test_no_identifiers_of_the_study(html):
+    assert "1.2.3.4" not in html
+
+
+def test_zones_lie_like_the_lungs(case, html):
+    rows = re.findall(r"<tr>\s*<td class=\"zone right (\w+)\".*?<td class=\"zone left (\w+)\".*?</tr>", html, re.DOTALL)
+    assert rows == [("upper", "upper"), ("middle", "middle"), ("lower", "lower")]
+    shares = [float(text) for text in re.findall(r"--tint: ([\d.]+)", html)]
+    parts = case.scores["opacity-percent"].parts
+    wanted = [0.0062 * parts[f"{side}-{level}"] for level in ("upper", "middle", "lower") for side in ("right", "left")]
+    assert shares == pytest.approx(wanted, abs=1e-3)
+    assert html.count("● affected") == case.scores["six-zone"].value
+
+
+def test_a_zone_that_counts_by_the_networks_evidence(case):
+    six = replace(case.scores["six-zone"], method="zone-evidence", settings={"threshold": 0.46})
+    text = Page(report(replace(case, scores={**case.scores, "six-zone": six}))).text
+    assert "evidence for it, on a scale from 0 to 1, is above 0.46" in text
+
+
+def test_what_was_not_measured_says_why(make_case):
+    page = Page(report(make_case(lungs=(1,), disease=NotMeasured("there was too little to see"))))
+    assert "Not measured There was too little to see." in page.text
+    assert "The left lung was not found: Six-zone score" in page.text
+    assert page.text.count("not measured Brixia –") == 3
+    assert "every score has a value" not in page.text
+
+
+def test_no_lung_at_all(make_case):
+    page = Page(report(make_case(lungs=())))
+    assert "No lung was found." in page.text
+    assert page.open == []
+
+
+def test_a_healthy_film(make_case, case):
+    page = Page(report(make_case(with_lesions=False, disease=replace(case.disease, probability=0.04))))
+    assert "the film counts as free of disease" in page.text
+    assert page.text.count("○ not affected") == 6
+
+
+def test_findings_are_shown_with_their_gravity(make_case, page):
+    found = (
+        Finding("cropped-lungs", Gravity.WARNING, "The lungs are cut off."),
+        Finding("small", Gravity.NOTE, "The film is small."),
+    )
+    noted = Page(report(make_case(findings=found)))
+    assert "Warning. The lungs are cut off. cropped-lungs" in noted.text
+    assert "Note. The film is small. small" in noted.text
+    assert {"class": "warning"} in noted.all("li")
+    assert "Please note" not in page.text
+
+
+def test_everything_is_escaped(make_case, page):
+    evil = "<script>alert(1)</script>\"'&"
+    case = make_case("x", findings=(Finding("evil", Gravity.NOTE, evil),), disease=NotMeasured(evil))
+    source = Source(evil, "ab" * 32)
+    origin = replace(case.provenance, inputs=(source,), settings={evil: evil})
+    case = replace(case, name=evil, provenance=origin, image=replace(case.image, origin=source, view=evil))
+    made = Page(report(case, {evil: (evil,)}))
+    assert made.open == []
+    assert made.all("script") == []
+    assert {name for tag, _ in made.elements for name in [tag]} == {tag for tag, _ in page.elements} | {"ul", "code"}
+    assert made.text.count("<script>alert(1)</script>") >= 7
+
+
+def test_the_same_case_gives_the_same_page(case, html):
+    assert report(case) == html
+
+
+def test_a_volume_is_refused(case):
+    grid = VolumeGrid.of_spacing((2, 3, 4), (1.0, 1.0, 1.0))
+    volume = Image(np.zeros((2, 3, 4), np.int16), grid, Quantity.HOUNSFIELD, case.image.origin)
+    shown = display(case)
+    with pytest.raises(WrongQuantity):
+        render_report(replace(case, image=volume), shown.film, draw(case, shown), {})

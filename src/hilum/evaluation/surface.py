@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.errors import MissingExtra
 from hilum.measurement import NotMeasured
 
 
@@ -105,8 +106,10 @@ def _surface(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _distance_to(surface: NDArray[np.bool_], spacing: tuple[float, ...]) -> NDArray[np.float64]:
     """Euclidean distance of every pixel to the nearest pixel of a surface."""
-    import SimpleITK
-
+    try:
+        import SimpleITK
+    except ModuleNotFoundError as error:
+        raise MissingExtra("a distance between surfaces", "ct") from error
     image = SimpleITK.GetImageFromArray(surface.view(np.uint8))
     image.SetSpacing(spacing[::-1])
     signed = SimpleITK.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)

@@ -27,7 +27,7 @@ from .png import encode_png
 from .whole import whole_file
 
 if TYPE_CHECKING:
-    import SimpleITK
+    from nibabel import Nifti1Image
 
 ENDINGS = {"png": ".png", "nifti": ".nii.gz"}
 """The formats of ``settings.output.masks`` and the endings of their files."""
@@ -94,26 +94,34 @@ def _as_png(artefact: Image | LabelMap) -> bytes:
 
 
 def _write_nifti(artefact: Image | LabelMap, path: Path) -> None:
-    import SimpleITK
+    import nibabel
+    from nibabel.spatialimages import HeaderDataError
 
-    SimpleITK.WriteImage(to_simpleitk(artefact), str(path), useCompression=True, compressionLevel=1)
+    try:
+        nibabel.save(to_nibabel(artefact), path)
+    except HeaderDataError as error:
+        raise ValueError(str(error)) from error
 
 
-def to_simpleitk(artefact: Image | LabelMap) -> SimpleITK.Image:
-    """A SimpleITK image of the same values in the same place; a film becomes one slice (see the module's text)."""
-    import SimpleITK
+def to_nibabel(artefact: Image | LabelMap) -> Nifti1Image:
+    """A NIfTI image of the same values in the same place; a film becomes one slice (see the module's text)."""
+    from nibabel import Nifti1Image
 
-    grid = artefact.grid
-    array = artefact.array[np.newaxis] if isinstance(grid, PlaneGrid) else artefact.array
-    made = SimpleITK.GetImageFromArray(array)
+    grid, array = artefact.grid, artefact.array
+    volume = array.T[:, :, np.newaxis] if isinstance(grid, PlaneGrid) else array.T
     axes, spacing = _film_axes(grid) if isinstance(grid, PlaneGrid) else _volume_axes(grid)
-    made.SetSpacing(spacing)
-    made.SetDirection(axes.ravel().tolist())
+    to_ras = np.diag([-1.0, -1.0, 1.0, 1.0])
+    affine = np.eye(4)
+    affine[:3, :3] = axes * np.array(spacing)
+    if isinstance(grid, VolumeGrid):
+        affine[:3, 3] = grid.affine[:3, 3]
+    made = Nifti1Image(volume, to_ras @ affine)
+    made.header.set_xyzt_units("mm")
+    made.set_sform(made.affine, code="scanner")
+    made.set_qform(made.affine, code="scanner")
     if isinstance(grid, PlaneGrid):
         unscaled = "film; spacing unknown, 1 mm stands for a pixel"
-        made.SetMetaData("ITK_FileNotes", unscaled if grid.spacing_mm is None else _DESCRIPTIONS[grid.spacing_at])
-    else:
-        made.SetOrigin(grid.affine[:3, 3].tolist())
+        made.header["descrip"] = unscaled if grid.spacing_mm is None else _DESCRIPTIONS[grid.spacing_at]
     return made
 
 

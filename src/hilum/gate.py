@@ -35,6 +35,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "orientation-assumed": "The DICOM file does not say which way the patient lies in it; upright was assumed.",
         "burned-in-annotation": "By its header the film has text burnt in, which may name the patient.",
         "inverted": "The lung network takes the film to be a negative: dark bones on bright lungs.",
+        "turned": "The lung network takes the film to lie on its side or upside down.",
         "no-lungs": "Neither lung was found.",
         "one-lung": "One lung was found; nothing is measured on the other.",
         "cropped-lungs": "A lung is cut by the edge of the film.",

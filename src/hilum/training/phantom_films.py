@@ -30,7 +30,7 @@ def write_phantom_films(folder: Path, count: int, *, seed: int = 0, side_px: int
         (folder / kind).mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, str]] = []
     for number in range(seed, seed + count):
-        name, severity = f"{SOURCE}-{number:05d}", 0.0 if number % 4 == 0 else 0.2 + 0.8 * (number % 7) / 6
+        name, severity = f"{SOURCE}-{number:05d}", 0.0 if number % 4 == 0 else (number % 7 + 1) / 7
         if not all((folder / kind / f"{name}.png").exists() for kind in kinds[1:]):
             made = sample_film(number, severity=severity, shape=(side_px, side_px))
             for kind, array in zip(kinds, (made.image.array, made.lungs.array, made.lesions.array), strict=True):

@@ -13,6 +13,7 @@ from hilum import gate
 from hilum.case import Case, Disease
 from hilum.image import Image, Quantity
 from hilum.measurement import Finding, Gravity
+from hilum.models.card import Task
 from hilum.models.network import Network
 from hilum.models.network import open_networks as open_by_task
 from hilum.provenance import Step
@@ -39,7 +40,7 @@ def open_networks(settings: Settings, *, many: bool) -> Networks:
     settings : models and runtime
     many : whether throughput over many films counts, or the time to the first result
     """
-    tasks = [("cxr-lungs", settings.models.cxr_lungs), ("cxr-lesions", settings.models.cxr_lesions)]
+    tasks: list[tuple[Task, str]] = [("cxr-lungs", settings.models.cxr_lungs), ("cxr-lesions", settings.models.cxr_lesions)]
     return Networks(*open_by_task(tasks, settings.runtime, many=many))
 
 

@@ -101,8 +101,8 @@ def put_back(share: NDArray[np.float32], window: Window, shape: tuple[int, int])
     map8 = np.rint(np.clip(share, 0.0, 1.0) * 255.0).astype(np.uint8)
     made = np.zeros(shape, dtype=np.uint8)
     scale = len(map8) / window.side
-    top, bottom = _reach(map8.any(axis=1), scale, window.top, shape[0])
-    left, right = _reach(map8.any(axis=0), scale, window.left, shape[1])
+    top, bottom = _reach(map8.max(axis=1), scale, window.top, shape[0])
+    left, right = _reach(map8.max(axis=0), scale, window.left, shape[1])
     if bottom > top and right > left:
         edges = (left - window.left, top - window.top, right - window.left, bottom - window.top)
         box = (edges[0] * scale, edges[1] * scale, edges[2] * scale, edges[3] * scale)
@@ -111,12 +111,12 @@ def put_back(share: NDArray[np.float32], window: Window, shape: tuple[int, int])
     return made
 
 
-def _reach(lines: NDArray[np.bool_], scale: float, start: int, length: int) -> tuple[int, int]:
+def _reach(lines: NDArray[np.uint8], scale: float, start: int, length: int) -> tuple[int, int]:
     """First film pixel along an axis that the map's non-zero ``lines`` bear on, and the one after the last.
 
     Parameters
     ----------
-    lines : whether a row (or column) of the map holds anything
+    lines : largest value of each row (or column) of the map
     scale : map pixels a film pixel
     start : film pixel at which the window begins
     length : of the film along the axis

@@ -13,7 +13,7 @@ from hilum.image import LESIONS, Image, LabelMap, Quantity
 from hilum.models.card import Card
 from hilum.models.network import Network, open_networks
 from hilum.preprocessing.radiograph import Window, look, look_labels, lung_window, put_back
-from hilum.provenance import Step
+from hilum.provenance import Json, Step
 from hilum.settings import RuntimeSettings
 
 from .postprocess import parts_of_at_least
@@ -70,10 +70,8 @@ def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = Non
     seen = see(image, lungs, network)
     card, home = network.card, image.plane.orientation.from_upright
     is_diseased = seen.disease >= card.threshold("disease")
-    thresholds = {name: float(value) for name, value in card.thresholds.items()}
-    step = Step(
-        "segment-lesions", network.settings | {"thresholds": thresholds}, (image.origin, lungs.origin), network.ref
-    )
+    settings: dict[str, Json] = {**network.settings, "thresholds": dict(card.thresholds)}
+    step = Step("segment-lesions", settings, (image.origin, lungs.origin), network.ref)
     drawn = _draw(seen, card) if is_diseased else np.zeros_like(seen.lungs)
     affected = blend(seen.affected, seen.share, card.threshold("opacity-weight"))
     return LesionStage(

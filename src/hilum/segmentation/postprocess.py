@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +49,7 @@ def grown(mask: Mask) -> Mask:
     return made
 
 
-def _parts(mask: Mask, *, connectivity: int) -> tuple[NDArray[np.integer], NDArray[np.intp]]:
+def _parts(mask: Mask, *, connectivity: Literal[4, 8]) -> tuple[NDArray[np.integer], NDArray[np.intp]]:
     """Numbers of the connected parts, and their areas; number 0 is outside."""
     parts = np.asarray(cc3d.connected_components(np.ascontiguousarray(mask, dtype=np.uint8), connectivity=connectivity))
     return parts, np.bincount(parts.ravel())

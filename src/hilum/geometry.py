@@ -175,7 +175,8 @@ class VolumeGrid:
             raise ValueError(f"a volume cannot have the shape {self.shape}")
         if affine.shape != (4, 4) or not np.isfinite(affine).all() or not np.array_equal(affine[3], [0, 0, 0, 1]):
             raise ValueError("a volume's affine must be a finite 4x4 matrix whose last row is 0 0 0 1")
-        if abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+        edges = np.linalg.norm(affine[:3, :3], axis=0)
+        if abs(np.linalg.det(affine[:3, :3])) <= 1e-9 * np.prod(edges):
             raise ValueError("a volume's affine must not be singular")
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)

@@ -16,7 +16,7 @@ from hilum.measurement import Finding, Gravity
 from hilum.models.card import Task
 from hilum.models.network import Network
 from hilum.models.network import open_networks as open_by_task
-from hilum.provenance import Step
+from hilum.provenance import Json, Step
 from hilum.readers import from_array, read
 from hilum.scoring import score
 from hilum.segmentation.lesions import LesionStage, segment_lesions
@@ -156,10 +156,18 @@ def _case(
         disease=Disease(lesions.disease_probability, lesions.disease_threshold),
         scores=scores,
         findings=found,
-        provenance=Step("analyse", as_json(settings), made_from),
+        provenance=Step("analyse", _of_result(settings), made_from),
         lung_fields=lungs.fields,
         probability=probability,
     )
+
+
+def _of_result(settings: Settings) -> dict[str, Json]:
+    """The settings that a result depends on: not what is written of it, nor by how many threads it was made.
+
+    Engine and arithmetic stand with each stage, as they were resolved.
+    """
+    return {name: table for name, table in as_json(settings).items() if name not in ("output", "runtime")}
 
 
 def _path(source: Image | Path | str | NDArray[Any]) -> Path | None:

@@ -32,7 +32,8 @@ def made_case(path):
     return Case(path.stem, image, *masks, absent, score(*masks), (), origin, lung_fields=masks[0])
 
 
-def analyse(path):
+def analyse(path, *, settings, networks):
+    assert networks == "opened once"
     if path.stem == "broken":
         raise NotAnImage(f"Cannot read {path.name!r}: no pixels.", path=path)
     return made_case(path)
@@ -43,6 +44,7 @@ def pipeline(monkeypatch):
     """A pipeline without networks."""
     module = ModuleType("hilum.pipeline")
     module.analyse = analyse
+    module.open_networks = lambda settings, *, many: "opened once"
     monkeypatch.setitem(sys.modules, "hilum.pipeline", module)
 
 

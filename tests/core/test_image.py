@@ -140,7 +140,7 @@ def test_upright_labels_keep_their_counts():
 
 
 def test_upright_is_for_films():
-    with pytest.raises(WrongQuantity, match=r"these are a volume's"):
+    with pytest.raises(WrongQuantity, match=r"this is a volume"):
         labels(np.zeros((3, 7, 11)), volume_grid()).upright()
 
 

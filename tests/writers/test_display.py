@@ -5,22 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hilum.geometry import PlaneGrid, PlaneOrientation
-from hilum.image import Image, Quantity
-from hilum.provenance import Source
+from hilum.geometry import PlaneOrientation
 from hilum.writers.display import MAX_SIDE, MIN_SIDE, display, windowed
-
-
-def film(array) -> Image:
-    array = np.asarray(array)
-    return Image(array, PlaneGrid(array.shape), Quantity.RADIOGRAPH, Source("film.png", "ab" * 32))
 
 
 class TestWindow:
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
     def test_fills_the_range_whatever_the_type(self, dtype):
         ramp = np.linspace(10, 120, 77 * 131).reshape(77, 131).astype(dtype)
-        shown = windowed(film(ramp))
+        shown = windowed(ramp)
         assert shown.dtype == np.uint8
         assert (shown.min(), shown.max()) == (0, 255)
         assert np.all(np.diff(shown.ravel().astype(int)) >= 0)
@@ -28,20 +21,20 @@ class TestWindow:
     def test_a_burnt_in_letter_does_not_set_the_range(self):
         pixels = np.tile(np.arange(1000, 2000, dtype=np.uint16), (1000, 1))
         pixels[:10, :10] = 65535
-        shown = windowed(film(pixels))
-        assert shown[500, 500] == pytest.approx(127, abs=2)
+        shown = windowed(pixels)
+        assert int(shown[500, 500]) == pytest.approx(127, abs=2)
         assert shown[0, 0] == 255
 
     def test_a_constant_film_is_black(self):
-        assert not windowed(film(np.full((7, 11), 9, np.uint8))).any()
+        assert not windowed(np.full((7, 11), 9, np.uint8)).any()
 
     def test_what_is_no_number_is_black(self):
         pixels = np.linspace(1, 2, 7 * 11).reshape(7, 11)
         pixels[3, 4:6] = np.nan, -np.inf
-        shown = windowed(film(pixels))
+        shown = windowed(pixels)
         assert shown[3, 4:6].tolist() == [0, 0]
         assert shown[6, 10] == 255
-        assert not windowed(film(np.full((7, 11), np.nan))).any()
+        assert not windowed(np.full((7, 11), np.nan)).any()
 
 
 class TestSize:

@@ -133,16 +133,18 @@ def test_a_lung_that_touches_the_edge_of_the_film(make_case):
     assert is_near(made[300, 300], LUNGS[2].colour)
 
 
-def test_the_legend_gives_way_to_the_lungs(make_case):
-    case = make_case(shape=SHAPE)
+@pytest.mark.parametrize("covered", ["left", "right"])
+def test_the_legend_gives_way_to_the_lungs(make_case, covered):
+    case = make_case(shape=(640, 1000))
     shown = display(case)
-    film, nothing = shown.film, np.zeros_like(shown.lesions)
-    for corner, free in ((slice(0, 300), slice(300, 600)), (slice(300, 600), slice(0, 300))):
-        lungs = np.zeros_like(shown.lungs)
-        lungs[500:, corner] = 1
-        made = draw(case, type(shown)(film, lungs, nothing, 1.0))
-        dark = (made.max(axis=2) < 0.6 * film)[570:630]
-        assert dark[:, free].mean() > 0.3 > dark[:, corner].mean()
+    halves = {"left": slice(0, 500), "right": slice(500, 1000)}
+    free = halves["right" if covered == "left" else "left"]
+    lungs = np.zeros_like(shown.lungs)
+    lungs[500:, halves[covered]] = 1
+    made = draw(case, type(shown)(shown.film, lungs, np.zeros_like(shown.lesions), 1.0))
+    dark = (made.max(axis=2) < 0.6 * shown.film)[575:625]
+    assert dark[:, free].mean() > 0.3
+    assert dark[:, halves[covered]].mean() < 0.05
 
 
 def test_the_same_case_gives_the_same_picture(large, drawn):

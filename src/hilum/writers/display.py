@@ -12,7 +12,7 @@ from PIL import Image as Picture
 
 from hilum.case import Case
 from hilum.geometry import PlaneGrid
-from hilum.image import Image, LabelMap
+from hilum.image import LabelMap
 
 MAX_SIDE = 1600
 """Pixels of a display's longer side at most: more than a report or a web page shows, and quick to encode."""
@@ -55,22 +55,23 @@ def display(case: Case) -> Display:
     longer = max(rows, columns)
     scale = MAX_SIDE / longer if longer > MAX_SIDE else float(math.ceil(MIN_SIDE / longer))
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-    film = Picture.fromarray(np.ascontiguousarray(windowed(case.image.upright())))
+    film = Picture.fromarray(windowed(np.ascontiguousarray(plane.orientation.to_upright(case.image.array))))
     if scale != 1.0:
         film = film.resize(size, Picture.Resampling.BOX if scale < 1.0 else Picture.Resampling.BICUBIC)
     return Display(np.asarray(film), _shown(case.lungs, plane, size), _shown(case.lesions, plane, size), scale)
 
 
-def windowed(image: Image) -> NDArray[np.uint8]:
+def windowed(film: NDArray[Any]) -> NDArray[np.uint8]:
     """A film's values between two percentiles as 0 to 255, of the same shape; values that are no numbers are black."""
-    array = image.array
-    step = max(1, math.isqrt(array.size // _SAMPLES))
-    sample = np.asarray(array[::step, ::step], dtype=np.float64)
+    step = max(1, math.isqrt(film.size // _SAMPLES))
+    sample = np.asarray(film[::step, ::step], dtype=np.float64)
     sample = sample[np.isfinite(sample)]
     low, high = np.percentile(sample, WINDOW) if sample.size else (0.0, 1.0)
-    if array.dtype in (np.uint8, np.uint16):
-        return _stretched(np.arange(np.iinfo(array.dtype).max + 1), low, high)[array]
-    return _stretched(array, low, high)
+    if film.dtype == np.uint8:
+        return np.asarray(Picture.fromarray(film).point(_stretched(np.arange(256), low, high).tolist()))
+    if film.dtype == np.uint16:
+        return _stretched(np.arange(1 << 16), low, high)[film]
+    return _stretched(film, low, high)
 
 
 def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:

@@ -62,11 +62,10 @@ def _draw_structures(
         if near is None:
             continue
         mask = mask[near[1] : near[3], near[0] : near[2]]
-        stamp = Picture.fromarray(_stroke(mask, fill))
-        canvas.paste(label.colour, (box[0] + near[0] - _REACH, box[1] + near[1] - _REACH), stamp)
+        canvas.paste(label.colour, (box[0] + near[0] - _REACH, box[1] + near[1] - _REACH), _stroke(mask, fill))
 
 
-def _stroke(mask: NDArray[np.uint8], fill: int) -> NDArray[np.uint8]:
+def _stroke(mask: NDArray[np.uint8], fill: int) -> Picture.Image:
     """Opacity 0 to 255 of a structure's contour and fill, ``_REACH`` pixels larger on every side than the mask.
 
     The mask is blurred by a small tent; where it comes out half full runs the border, and a table turns the
@@ -76,7 +75,7 @@ def _stroke(mask: NDArray[np.uint8], fill: int) -> NDArray[np.uint8]:
     blurred = np.pad(mask, _REACH)
     for axis in (0, 1):
         blurred = _tent(blurred, axis)
-    return _stroke_table(fill)[blurred]
+    return Picture.fromarray(blurred).point(_stroke_table(fill))
 
 
 def _tent(array: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
@@ -91,16 +90,19 @@ def _tent(array: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=4)
-def _stroke_table(fill: int) -> NDArray[np.uint8]:
-    """Opacity by the blurred value 0 to ``_FULL``: a line at one half, the fill from there on."""
-    share = np.arange(_FULL + 1) / _FULL
+def _stroke_table(fill: int) -> tuple[int, ...]:
+    """Opacity by the blurred value, 256 of them: a line at one half of ``_FULL``, the fill from there on."""
+    share = np.minimum(np.arange(256) / _FULL, 1.0)
     line = np.clip(1.9 - 4.6 * np.abs(share - 0.5), 0.0, 1.0) * 240
-    return np.maximum(line, fill * np.clip(2 * share - 0.5, 0, 1)).astype(np.uint8)
+    return tuple(np.maximum(line, fill * np.clip(2 * share - 0.5, 0, 1)).astype(int).tolist())
 
 
 def _draw_zones(canvas: Picture.Image, lungs: NDArray[np.uint8]) -> None:
     """Thin dashed lines between the thirds of each lung."""
-    zoned = zones(lungs)
+    box = Picture.fromarray(lungs).getbbox()
+    if box is None:
+        return
+    zoned = zones(lungs[box[1] : box[3], box[0] : box[2]])
     for number in (2, 3, 5, 6):
         row = int((zoned == number).any(axis=1).argmax())
         columns = np.flatnonzero(zoned[row] == number)
@@ -110,4 +112,4 @@ def _draw_zones(canvas: Picture.Image, lungs: NDArray[np.uint8]) -> None:
         dashes = np.zeros((1, right - left), dtype=np.uint8)
         dashes[0, columns - left] = _ZONE_OPACITY
         dashes[0, np.arange(right - left) % (_DASH + _GAP) >= _DASH] = 0
-        canvas.paste(_ZONE_COLOUR, (left, row), Picture.fromarray(dashes))
+        canvas.paste(_ZONE_COLOUR, (box[0] + left, box[1] + row), Picture.fromarray(dashes))

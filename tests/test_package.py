@@ -55,7 +55,7 @@ def python(*arguments: str) -> str:
 
 
 def seconds(*arguments: str) -> float:
-    """Processor time of a start of Python, the least of several: what the code costs, whatever else the machine does."""
+    """Processor time of a start of Python, the least of several: what the code costs, whatever else runs."""
     durations: list[float] = []
     for _ in range(5):
         before = os.times()

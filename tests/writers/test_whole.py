@@ -1,11 +1,12 @@
 """Nothing half-written ever stands under its final name."""
 
-import contextlib
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -119,7 +120,7 @@ class TestFolder:
         rename = Path.rename
 
         def failing(self, target):
-            if self.suffix == ".part":
+            if target == path and not self.suffix:
                 raise OSError(errno.EIO, "Input/output error")
             return rename(self, target)
 
@@ -151,6 +152,10 @@ class TestFolder:
 
 
 class TestKilled:
+    @pytest.fixture(autouse=True)
+    def new_process(self):
+        whole._clear_stale.cache_clear()
+
     def test_nothing_stands_under_the_final_name(self, tmp_path):
         script = (
             "import pathlib, sys, time\n"
@@ -158,7 +163,7 @@ class TestKilled:
             "with whole_folder(pathlib.Path(sys.argv[1])) as folder:\n"
             "    (folder / 'result.json').write_text('half')\n"
             "    print('ready', flush=True)\n"
-            "    time.sleep(60)\n"
+            "    time.sleep(600)\n"
         )
         path = tmp_path / "case"
         with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE) as process:
@@ -168,43 +173,59 @@ class TestKilled:
         assert not path.exists()
         (left,) = names(tmp_path)
         assert left.startswith(".hilum-")
-        assert left.endswith(".part")
         write_result(path, "1")
         assert names(tmp_path) == [left, "case"]  # it might be another run's, and in work
+
+    def test_what_was_left_unfinished_long_ago_is_removed(self, tmp_path):
         long_ago = time.time() - 2 * STALE_SECONDS
-        os.utime(tmp_path / left, (long_ago, long_ago))
-        write_result(path, "2")
-        assert names(tmp_path) == ["case"]
+        (tmp_path / ".hilum-00000000").mkdir()
+        (tmp_path / ".hilum-00000000" / "lungs.png").touch()
+        (tmp_path / ".hilum-11111111.csv").touch()
+        (tmp_path / ".hilum-22222222").mkdir()
+        (tmp_path / "notes").touch()
+        for name in (".hilum-00000000", ".hilum-11111111.csv", "notes"):
+            os.utime(tmp_path / name, (long_ago, long_ago))
+        write_result(tmp_path / "case", "1")
+        assert names(tmp_path) == [".hilum-22222222", "case", "notes"]
 
     def test_between_the_two_renames(self, tmp_path):
         path = tmp_path / "case"
         write_result(path, "old")
-        prefix = self._prefix(path)
-        path.rename(tmp_path / f"{prefix}00000000.old")
-        with pytest.raises(ValueError, match="no"), whole_folder(path):
-            raise ValueError("no")
+        path.rename(self._displaced(path))
+        with pytest.raises(ValueError, match="no"):
+            fail(whole_folder, path, ValueError("no"))
         assert (path / MARKER).read_text() == "old"
         assert names(tmp_path) == ["case"]
 
     def test_after_the_two_renames(self, tmp_path):
         path = tmp_path / "case"
-        write_result(path, "new")
-        displaced = tmp_path / f"{self._prefix(path)}00000000.old"
-        displaced.mkdir()
-        (displaced / MARKER).write_text("old")
+        write_result(path, "old")
+        shutil.copytree(path, self._displaced(path))
         write_result(path, "newer")
         assert (path / MARKER).read_text() == "newer"
         assert names(tmp_path) == ["case"]
 
     def test_other_cases_are_not_touched(self, tmp_path):
-        other = tmp_path / f"{self._prefix(tmp_path / 'other')}00000000.old"
+        other = self._displaced(tmp_path / "other")
         other.mkdir()
+        os.utime(other, (0, 0))
         write_result(tmp_path / "case", "1")
         assert other.is_dir()
 
     @staticmethod
-    def _prefix(path: Path) -> str:
-        """What the hidden names beside ``path`` begin with."""
-        with contextlib.suppress(ValueError), whole_folder(path) as folder:
-            raise ValueError
-        return folder.name[: -len("00000000.part")]
+    def _displaced(path: Path) -> Path:
+        """The hidden name of an earlier result while it is replaced, as a kill shows it."""
+        seen: list[str] = []
+
+        def killed(folder: Path) -> None:
+            seen.append(folder.name)
+            raise KeyboardInterrupt
+
+        with tempfile.TemporaryDirectory() as elsewhere, pytest.MonkeyPatch.context() as patch:
+            there = Path(elsewhere) / path.name
+            write_result(there, "old")
+            rename = Path.rename
+            patch.setattr(Path, "rename", lambda self, target: rename(self, target) and killed(target))
+            with pytest.raises(KeyboardInterrupt):
+                write_result(there, "new")
+        return path.with_name(seen[0])

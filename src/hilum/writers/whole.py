@@ -13,6 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from hilum.errors import WriteError
@@ -21,7 +22,10 @@ MARKER = "result.json"
 """The file by which a folder is known as a result of Hilum's, which a later run may replace."""
 
 STALE_SECONDS = 3600.0
-"""An unfinished folder untouched for this long belongs to a run that was killed: no case takes an hour to write."""
+"""What was left unfinished and untouched for this long belongs to a run that was killed: no case takes an hour."""
+
+_HIDDEN = ".hilum-"
+"""What the names of unfinished files and folders begin with."""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full. Free some space there, or choose another output folder",
@@ -52,7 +56,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     WriteError
         The file could not be written; what stood under ``path`` before still does.
     """
-    unfinished = path.with_name(f".hilum-{secrets.token_hex(4)}{''.join(path.suffixes[-2:])}")
+    unfinished = path.with_name(f"{_HIDDEN}{secrets.token_hex(4)}{''.join(path.suffixes[-2:])}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
@@ -69,7 +73,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """An empty folder to fill, which becomes ``path`` when the block ends well and vanishes when it does not.
 
     A result that stands under ``path`` is replaced by two renames. A kill between them, or before, leaves hidden
-    folders beside ``path``: the next call for the same path brings a displaced result back and clears up.
+    folders beside ``path``: the next call for the same path brings a displaced result back, and a later run clears
+    up what was left unfinished.
 
     Raises
     ------
@@ -77,15 +82,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
         The folder could not be written, or ``path`` is taken by something that is no result of Hilum's; what
         stood under ``path`` before still does.
     """
-    prefix = f".hilum-{hashlib.sha256(path.name.encode()).hexdigest()[:8]}-"
-    unfinished = path.with_name(f"{prefix}{secrets.token_hex(4)}.part")
+    unfinished = path.with_name(f"{_HIDDEN}{secrets.token_hex(4)}")
+    displaced = path.with_name(
+        f"{_HIDDEN}{hashlib.sha256(path.name.encode(errors='surrogateescape')).hexdigest()[:16]}.old"
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_up(path, prefix)
+        _clear_stale(path.parent)
+        _bring_back(displaced, path)
         _require_replaceable(path)
         unfinished.mkdir()
         yield unfinished
-        _swap(unfinished, path)
+        _swap(unfinished, path, displaced)
     except OSError as error:
         raise write_error(path, error) from error
     finally:
@@ -104,28 +112,36 @@ def _require_replaceable(path: Path) -> None:
         raise FileExistsError(errno.EEXIST, "not a folder", str(path))
 
 
-def _swap(unfinished: Path, path: Path) -> None:
+def _swap(unfinished: Path, path: Path, displaced: Path) -> None:
     """Rename ``unfinished`` to ``path``, putting what stands there out of the way."""
-    displaced = unfinished.with_suffix(".old")
     if path.exists():
         path.rename(displaced)
     try:
         unfinished.rename(path)
     except OSError:
-        if displaced.exists():
-            displaced.rename(path)
+        _bring_back(displaced, path)
         raise
     shutil.rmtree(displaced, ignore_errors=True)
 
 
-def _clear_up(path: Path, prefix: str) -> None:
-    """Put right what a killed run left beside ``path``."""
-    for displaced in sorted(path.parent.glob(f"{prefix}*.old")):
-        if path.exists():
-            shutil.rmtree(displaced, ignore_errors=True)
-        else:
-            displaced.rename(path)
-    for unfinished in path.parent.glob(f"{prefix}*.part"):
+def _bring_back(displaced: Path, path: Path) -> None:
+    """Put right what a run that ended between the two renames of :func:`_swap`, or just after them, left."""
+    if not displaced.exists():
+        return
+    if path.exists():
+        shutil.rmtree(displaced, ignore_errors=True)
+    else:
+        displaced.rename(path)
+
+
+@lru_cache(maxsize=64)
+def _clear_stale(folder: Path) -> None:
+    """Remove what killed runs left unfinished in a folder; once a process, since a folder may hold very many cases."""
+    for left in folder.glob(f"{_HIDDEN}*"):
         with contextlib.suppress(OSError):
-            if time.time() - unfinished.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(unfinished, ignore_errors=True)
+            if left.suffix == ".old" or time.time() - left.stat().st_mtime < STALE_SECONDS:
+                continue
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()

@@ -104,6 +104,6 @@ def inflated_size(data: bytes | memoryview, *, limit: int, is_raw: bool = False)
     """
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS if is_raw else zlib.MAX_WBITS)
     size = len(unpacker.decompress(data, _BLOCK))
-    while unpacker.unconsumed_tail and size <= limit:
+    while unpacker.unconsumed_tail and not unpacker.eof and size <= limit:
         size += len(unpacker.decompress(unpacker.unconsumed_tail, _BLOCK))
     return size

@@ -14,12 +14,29 @@ from PIL import Image
 from hilum.training import recipe as recipes
 
 LETTERS = "ABCDEF"
-SCORED = (
-    "case source patient finding view split lungs_lr lungs_v7 lesions brixia_senior brixia_junior geographic_extent "
-    "opacity six_zone_score_R six_zone_score_D poor_quality"
-).split() + [f"brixia_{reader}_{letter}" for reader in ("senior", "junior") for letter in LETTERS]
-FIELDS = "case source patient finding view split lungs lesions aspect_w_over_h".split()
-BRIXIA = {"brixia_senior": "6", **{f"brixia_senior_{letter}": grade for letter, grade in zip(LETTERS, "012300", strict=True)}}
+SCORED = [
+    "case",
+    "source",
+    "patient",
+    "finding",
+    "view",
+    "split",
+    "lungs_lr",
+    "lungs_v7",
+    "lesions",
+    "brixia_senior",
+    "brixia_junior",
+    "geographic_extent",
+    "opacity",
+    "six_zone_score_R",
+    "six_zone_score_D",
+    "poor_quality",
+] + [f"brixia_{reader}_{letter}" for reader in ("senior", "junior") for letter in LETTERS]
+FIELDS = ["case", "source", "patient", "finding", "view", "split", "lungs", "lesions", "aspect_w_over_h"]
+BRIXIA = {
+    "brixia_senior": "6",
+    **{f"brixia_senior_{letter}": grade for letter, grade in zip(LETTERS, "012300", strict=True)},
+}
 SHAPE = (97, 113)
 
 
@@ -62,7 +79,9 @@ def folders(tmp_path_factory):
     for split in ("train", "val"):
         ill = {"finding": "COVID-19", "split": split}
         scored += [
-            {"case": f"outlined-{split}", "lungs_lr": "True", "lesions": "True", "six_zone_score_R": "2"} | BRIXIA | ill,
+            {"case": f"outlined-{split}", "lungs_lr": "True", "lesions": "True", "six_zone_score_R": "2"}
+            | BRIXIA
+            | ill,
             {"case": f"union-{split}", "lungs_v7": "True", "six_zone_score_R": "1", "geographic_extent": "3"} | ill,
             {"case": f"healthy-{split}", "lungs_lr": "True", "finding": "No finding", "split": split},
         ]
@@ -94,7 +113,11 @@ def lung_recipe(small):
 @pytest.fixture(scope="session")
 def lesion_recipe(small):
     """Stage II on every kind of film, with the lungs that readers drew."""
-    return small("cxr-lesions-pretrain", mix={"outlined": 0.5, "scored": 0.2, "coarse": 0.1, "healthy": 0.1, "other-disease": 0.1})
+    return small(
+        "cxr-lesions-pretrain",
+        size_px=96,  # below it, example zones are empty
+        mix={"outlined": 0.5, "scored": 0.2, "coarse": 0.1, "healthy": 0.1, "other-disease": 0.1},
+    )
 
 
 @pytest.fixture(autouse=True)

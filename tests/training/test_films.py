@@ -64,7 +64,9 @@ def test_what_a_film_says_of_lungs(cases, lung_recipe, name, lungs, fields):
 def test_the_right_lung_is_at_the_left_and_changes_side_with_the_film(cases, lung_recipe):
     case = cases["outlined-train"]
     plain, mirrored = (sample(case, lung_recipe, augment=True, how=how) for how in (STILL, MIRROR))
-    assert np.flatnonzero((plain["lungs"] == 2).any(0)).mean() < 32 < np.flatnonzero((plain["lungs"] == 4).any(0)).mean()
+    assert (
+        np.flatnonzero((plain["lungs"] == 2).any(0)).mean() < 32 < np.flatnonzero((plain["lungs"] == 4).any(0)).mean()
+    )
     assert np.abs(mirrored["film"] - plain["film"][..., ::-1]).max() < 0.05
     swapped = np.array([0, 1, 4, 3, 2], np.uint8)[plain["lungs"][:, ::-1]]
     assert (mirrored["lungs"] != swapped).mean() < 0.02
@@ -132,7 +134,9 @@ def test_a_mirrored_film_has_its_zones_exchanged(cases, lesion_recipe):
 def test_a_healthy_film_is_all_zero_and_a_coarse_mask_says_one_of_two(cases, lesion_recipe):
     healthy = sample(cases["healthy-train"], lesion_recipe, augment=False)
     assert set(np.unique(healthy["lesions"])) == {1}
-    targets = np.concatenate([healthy[name].ravel() for name in ("brixia", "affected", "six-zone", "extent", "disease")])
+    targets = np.concatenate(
+        [healthy[name].ravel() for name in ("brixia", "affected", "six-zone", "extent", "disease")]
+    )
     assert np.array_equal(targets, np.zeros(27))
     coarse = sample(cases["coarse-train"], lesion_recipe, augment=False)
     assert set(np.unique(coarse["lesions"])) == {1, 6}

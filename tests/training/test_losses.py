@@ -25,7 +25,9 @@ def pixels(raw, bits):
 
 
 def slow_cross_entropy(raw, bits):
-    terms = [-math.log(sum(p for c, p in enumerate(chance) if s >> c & 1)) for _, chance, s in pixels(raw, bits) if s != 7]
+    terms = [
+        -math.log(sum(p for c, p in enumerate(chance) if s >> c & 1)) for _, chance, s in pixels(raw, bits) if s != 7
+    ]
     return sum(terms) / len(terms) if terms else 0.0
 
 

@@ -52,5 +52,5 @@ def test_an_unknown_recipe_names_the_nearest():
 
 
 def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(SettingsError, match="none.toml"):
+    with pytest.raises(SettingsError, match=r"none\.toml"):
         recipes.load(tmp_path / "none.toml")

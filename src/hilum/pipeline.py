@@ -72,7 +72,7 @@ def analyse(
     >>> from hilum.phantom import sample_film
     >>> case = analyse(sample_film(1, severity=0.6).image)
     >>> case.scores["six-zone"].definition.range
-    (0, 6)
+    (0.0, 6.0)
     """
     settings = settings or Settings()
     image = _image(source, settings)

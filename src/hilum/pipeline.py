@@ -40,7 +40,10 @@ def open_networks(settings: Settings, *, many: bool) -> Networks:
     settings : models and runtime
     many : whether throughput over many films counts, or the time to the first result
     """
-    tasks: list[tuple[Task, str]] = [("cxr-lungs", settings.models.cxr_lungs), ("cxr-lesions", settings.models.cxr_lesions)]
+    tasks: list[tuple[Task, str]] = [
+        ("cxr-lungs", settings.models.cxr_lungs),
+        ("cxr-lesions", settings.models.cxr_lesions),
+    ]
     return Networks(*open_by_task(tasks, settings.runtime, many=many))
 
 

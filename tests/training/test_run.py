@@ -135,7 +135,7 @@ def test_an_export_that_differs_from_torch_is_refused(lung_run, lung_recipe, tmp
 
 def test_examples_are_films_with_zones_apart(lesion_recipe):
     film, zones = example_inputs(lesion_recipe, 2)
-    assert film.shape == (2, 1, 64, 64)
+    assert film.shape == (2, 1, 96, 96)
     assert 0 <= float(film.min()) < float(film.max()) <= 1
     assert float(zones.sum(1).max()) == 1
 

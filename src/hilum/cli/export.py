@@ -14,8 +14,12 @@ from hilum.errors import MissingExtra
 @click.command("export", cls=TalkingCommand)
 @click.argument("recipe")
 @click.argument("weights", type=FILE)
-@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the network.")
-@click.option("--data", multiple=True, required=True, type=FOLDER, help="Films on which thresholds are chosen; repeatable.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the network."
+)
+@click.option(
+    "--data", multiple=True, required=True, type=FOLDER, help="Films on which thresholds are chosen; repeatable."
+)
 def command(recipe: str, weights: Path, output: Path, data: tuple[Path, ...]) -> None:
     """Export WEIGHTS of RECIPE as ONNX with a card; thresholds are chosen on the validation split of the data."""
     try:

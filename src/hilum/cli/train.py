@@ -17,9 +17,13 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("recipe")
 @click.option("--data", multiple=True, required=True, type=FOLDER, help="Folder of films with cases.csv; repeatable.")
 @click.option("--others", multiple=True, type=FOLDER, help="Folder of pictures that are not films; repeatable.")
-@click.option("-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the run."
+)
 @click.option("--start", type=FILE, help="Weights of the recipe that this one refines.")
-@click.option("--threads", default=0, show_default=True, type=click.IntRange(min=0), help="Of torch; 0: its own choice.")
+@click.option(
+    "--threads", default=0, show_default=True, type=click.IntRange(min=0), help="Of torch; 0: its own choice."
+)
 def command(
     recipe: str, data: tuple[Path, ...], others: tuple[Path, ...], output: Path, start: Path | None, threads: int
 ) -> None:

@@ -67,7 +67,9 @@ def seen_labels(labels: NDArray[np.uint8], placement: Placement, outside: int) -
 def _warp(array: NDArray[np.uint8], placement: Placement, how: int, outside: int) -> NDArray[np.uint8]:
     side = (placement.size, placement.size)
     flags = how | cv2.WARP_INVERSE_MAP
-    made = cv2.warpAffine(array, placement.matrix, side, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=outside)
+    made = cv2.warpAffine(
+        array, placement.matrix, side, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
+    )
     return np.asarray(made, dtype=np.uint8)
 
 
@@ -106,6 +108,9 @@ def _lettered(film: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     size = film.shape[0]
     for _ in range(int(rng.integers(1, 4))):
         text = "".join(rng.choice(list("RLDABPAPortatil0123456789:"), int(rng.integers(1, 8))))
-        at = (int(rng.integers(0, size)), int(rng.integers(10, size)) if rng.random() < 0.3 else int(rng.integers(8, 30)))
+        at = (
+            int(rng.integers(0, size)),
+            int(rng.integers(10, size)) if rng.random() < 0.3 else int(rng.integers(8, 30)),
+        )
         cv2.putText(made, text, at, cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(0.3, 0.9), int(rng.integers(150, 256)), 1)
     return made

@@ -102,7 +102,9 @@ def export(
         _write_onnx(whole, recipe, tuple(outputs), Path(scratch) / "float32.onnx")
         to_half_storage(Path(scratch) / "float32.onnx", made / WEIGHTS)
         (made / LICENSE).write_text(about.licence_text, encoding="utf-8")
-        card = _card(recipe, about, outputs, output.name, hash_file(made / WEIGHTS), thresholds, metrics)
+        card = _card(
+            recipe, about, outputs, output.name, hash_file(made / WEIGHTS), thresholds=thresholds, metrics=metrics
+        )
         write_card(card, made / CARD)
         _compare(replace(card, folder=made), whole, recipe)
         if output.exists():
@@ -129,7 +131,9 @@ def outputs_of(recipe: Recipe) -> dict[str, Output]:
             "lungs": Output(("batch", 3, *square), "softmax", sides),
             "fields": Output(("batch", 3, *square), "softmax", sides),
             "kind": Output(
-                ("batch", 3), "sigmoid", ("film", "inverted", "turned"),
+                ("batch", 3),
+                "sigmoid",
+                ("film", "inverted", "turned"),
                 meaning="What kind of picture it is: a frontal chest film, a negative, on its side or upside down.",
             ),
         }
@@ -160,11 +164,18 @@ def example_inputs(recipe: Recipe, batch: int) -> tuple[Tensor, ...]:
 
 def _write_onnx(whole: Probabilities, recipe: Recipe, outputs: tuple[str, ...], path: Path) -> None:
     inputs = example_inputs(recipe, 2)
-    names = list(whole.network.inputs)  # type: ignore[arg-type]
+    names = list(NETWORKS[recipe.task].inputs)
     batch = torch.export.Dim("batch", min=1, max=1024)
     program = torch.onnx.export(
-        whole, inputs, input_names=names, output_names=list(outputs), opset_version=18, dynamo=True, verbose=False,
-        dynamic_shapes=(tuple({0: batch} for _ in inputs),), external_data=False,
+        whole,
+        inputs,
+        input_names=names,
+        output_names=list(outputs),
+        opset_version=18,
+        dynamo=True,
+        verbose=False,
+        dynamic_shapes=(tuple({0: batch} for _ in inputs),),
+        external_data=False,
     )
     if program is None:
         raise ModelError(f"torch could not export the network of {recipe.name}.")
@@ -194,6 +205,7 @@ def _card(
     outputs: Mapping[str, Output],
     name: str,
     sha256: str,
+    *,
     thresholds: Mapping[str, float],
     metrics: tuple[Metric, ...],
 ) -> Card:
@@ -204,12 +216,30 @@ def _card(
         further["further_inputs"] = (FurtherInput("zones", shape, meaning),)
     lungs = recipe.task == "cxr-lesions"
     return Card(
-        name=name, version=about.version, task=recipe.task, title=about.title, sha256=sha256, licence=about.licence,
-        recipe=recipe.name, intended_use=about.intended_use, limits=about.limits,
+        name=name,
+        version=about.version,
+        task=recipe.task,
+        title=about.title,
+        sha256=sha256,
+        licence=about.licence,
+        recipe=recipe.name,
+        intended_use=about.intended_use,
+        limits=about.limits,
         input=ImageInput(
-            "film", ("batch", 1, recipe.size_px, recipe.size_px), Quantity.RADIOGRAPH, (recipe.size_px,) * 2,
-            mean=(0.0,), std=(1.0,), window_percentiles=(LOW_PERCENTILE, HIGH_PERCENTILE),
-            region="lungs" if lungs else "image", margin=LUNG_MARGIN if lungs else 0.0, fit="pad",
+            "film",
+            ("batch", 1, recipe.size_px, recipe.size_px),
+            Quantity.RADIOGRAPH,
+            (recipe.size_px,) * 2,
+            mean=(0.0,),
+            std=(1.0,),
+            window_percentiles=(LOW_PERCENTILE, HIGH_PERCENTILE),
+            region="lungs" if lungs else "image",
+            margin=LUNG_MARGIN if lungs else 0.0,
+            fit="pad",
         ),
-        outputs=dict(outputs), thresholds=dict(thresholds), training_data=about.training_data, metrics=metrics, **further,
+        outputs=dict(outputs),
+        thresholds=dict(thresholds),
+        training_data=about.training_data,
+        metrics=metrics,
+        **further,
     )

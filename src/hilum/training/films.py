@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -95,7 +95,7 @@ def shrunk(array: NDArray[np.uint8], *, labels: bool) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_NEAREST if labels else cv2.INTER_AREA))
 
 
-@lru_cache(maxsize=None)
+@cache
 def stored(path: str, labels: bool, aspect: float | None) -> NDArray[np.uint8]:
     """A picture file in grey, small, with its proportions restored where they are known."""
     array = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
@@ -109,6 +109,15 @@ def stored(path: str, labels: bool, aspect: float | None) -> NDArray[np.uint8]:
 
 def _picture(case: FilmCase) -> NDArray[np.uint8]:
     return stored(str(case.image), False, case.aspect)
+
+
+def _shown(sample: Sample, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """What a sample shows: its picture, or else its film."""
+    if sample.picture is not None:
+        return sample.picture(rng)
+    if sample.case is None:
+        raise ValueError("a sample needs a film or a picture")
+    return _picture(sample.case)
 
 
 def _labels(case: FilmCase, path: object) -> NDArray[np.uint8] | None:
@@ -150,7 +159,7 @@ class Films(Dataset[dict[str, Tensor]]):
     def _for_lungs(self, sample: Sample, rng: np.random.Generator) -> dict[str, NDArray]:
         size, how = self._recipe.size_px, self._recipe.augment
         case = sample.case
-        film = sample.picture(rng) if sample.picture is not None else _picture(case)  # type: ignore[arg-type]
+        film = _shown(sample, rng)
         window = film_window(film.shape[:2])
         placement = place_anyhow(window, size, how, rng) if self._augment else place(window, size)
         picture = self._film(film, placement, rng)

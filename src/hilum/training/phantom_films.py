@@ -14,7 +14,6 @@ from hilum.phantom import sample_film
 from .films import PHANTOM_SOURCE as SOURCE
 
 
-
 def write_phantom_films(folder: Path, count: int, *, seed: int = 0, side_px: int = 512) -> Path:
     """Write ``count`` films with their lungs and lesions; every fourth is healthy. Gives the folder back.
 
@@ -36,7 +35,14 @@ def write_phantom_films(folder: Path, count: int, *, seed: int = 0, side_px: int
             for kind, array in zip(kinds, (made.image.array, made.lungs.array, made.lesions.array), strict=True):
                 suffix = "jpg" if kind == "images" else "png"
                 Picture.fromarray(np.asarray(array)).save(folder / kind / f"{name}.{suffix}")
-        facts = {"case": name, "source": SOURCE, "patient": name, "split": "train", "lungs_lr": "True", "lesions": "True"}
+        facts = {
+            "case": name,
+            "source": SOURCE,
+            "patient": name,
+            "split": "train",
+            "lungs_lr": "True",
+            "lesions": "True",
+        }
         rows.append(facts | {"finding": "No finding" if severity == 0 else "phantom"})
     with (folder / TABLE).open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, columns_of("scored"), restval="")

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
@@ -104,5 +105,5 @@ def load(name_or_file: str | Path) -> Recipe:
         raise SettingsError(f"The recipe {where} cannot be used: {error}") from error
 
 
-def _folder():  # noqa: ANN202
+def _folder() -> Traversable:
     return files("hilum.training") / "recipes"

@@ -67,10 +67,18 @@ def train(
     average = EMAWeightAveraging(decay=recipe.average)
     keep = ModelCheckpoint(output / "checkpoints", monitor="val/score", mode="max", save_last=True)
     trainer = lightning.Trainer(
-        accelerator="cpu", precision=recipe.precision, max_steps=recipe.steps, gradient_clip_val=1.0,
-        logger=CSVLogger(output, name="", version="log"), callbacks=[average, keep], log_every_n_steps=10,
-        val_check_interval=max(1, recipe.steps // 4), check_val_every_n_epoch=None, num_sanity_val_steps=0,
-        enable_progress_bar=False, enable_model_summary=False,
+        accelerator="cpu",
+        precision=recipe.precision,
+        max_steps=recipe.steps,
+        gradient_clip_val=1.0,
+        logger=CSVLogger(output, name="", version="log"),
+        callbacks=[average, keep],
+        log_every_n_steps=10,
+        val_check_interval=max(1, recipe.steps // 4),
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
     )
     trainer.fit(task, _drawn(training, recipe), DataLoader(watched, batch_size=recipe.batch), ckpt_path=_last(output))
     state = {k: v.contiguous() for k, v in averaged(output / "checkpoints" / "last.ckpt", task).items()}

@@ -98,7 +98,9 @@ def _opacity(observed: Sequence[Observed]) -> float:
     outlined = [each for each in observed if each.case.lesions is not None]
     references = [np.isin(read_labels(each.case.lesions), (1, 2)) for each in outlined if each.case.lesions]
     grid = np.arange(0.20, 0.71, 0.05)
-    means = np.array([np.mean([_dice(r, each.seen, t) for r, each in zip(references, outlined, strict=True)]) for t in grid])
+    means = np.array(
+        [np.mean([_dice(r, each.seen, t) for r, each in zip(references, outlined, strict=True)]) for t in grid]
+    )
     return round(float(np.median(grid[means >= means.max() - 0.005])), 2)
 
 
@@ -125,7 +127,9 @@ def _severity(observed: Sequence[Observed]) -> dict[str, float]:
             clear.append(np.mean(_counts(healthy, weight, disease, threshold) == 0))
         smooth = np.convolve(np.pad(errors, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
         rows = [(weight, disease, threshold) for threshold in steps]
-        found += [(float(e), -float(c), row) for e, c, row in zip(smooth, clear, rows, strict=True) if c >= HEALTHY_AT_ZERO]
+        found += [
+            (float(e), -float(c), row) for e, c, row in zip(smooth, clear, rows, strict=True) if c >= HEALTHY_AT_ZERO
+        ]
     if not found:
         return {}
     least = min(error for error, _, _ in found)
@@ -134,6 +138,9 @@ def _severity(observed: Sequence[Observed]) -> dict[str, float]:
 
 
 def _counts(films: Sequence[Seen], weight: float, disease: float, threshold: float) -> NDArray[np.intp]:
-    return np.array([
-        int((blend(film.affected, film.share, weight) > threshold).sum()) if film.disease >= disease else 0 for film in films
-    ])
+    return np.array(
+        [
+            int((blend(film.affected, film.share, weight) > threshold).sum()) if film.disease >= disease else 0
+            for film in films
+        ]
+    )

@@ -308,8 +308,7 @@ def test_a_colour_photograph_is_refused_with_its_name(tmp_path):
 
 
 def test_every_code_in_the_source_is_explained_and_every_explanation_used():
-    folder = Path(hilum.__file__).parent
-    sources = [folder / "gate.py", *(folder / "readers").glob("*.py")]
+    sources = Path(hilum.__file__).parent.rglob("*.py")
     used = {code for path in sources for code in re.findall(r'Finding\(\s*"([a-z-]+)"', path.read_text("utf-8"))}
     assert used == set(CODES)
 

@@ -139,6 +139,11 @@ def test_upright_labels_keep_their_counts():
     assert np.array_equal(turned.array, TURNED.orientation.to_upright(array))
 
 
+def test_labels_that_are_upright_come_back_as_they_are():
+    made = labels([[0, 1], [2, 0]])
+    assert made.upright() is made
+
+
 def test_upright_is_for_films():
     with pytest.raises(WrongQuantity, match=r"this is a volume"):
         labels(np.zeros((3, 7, 11)), volume_grid()).upright()

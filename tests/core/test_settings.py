@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.errors import SettingsError
-from hilum.settings import Settings, as_json, resolve
+from hilum.settings import Settings, _fits, as_json, resolve
 
 
 @pytest.fixture
@@ -65,6 +65,26 @@ def test_values_of_every_kind(toml):
 def test_what_is_not_understood(overrides, message):
     with pytest.raises(SettingsError, match=message):
         resolve(environment={}, overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted", "fits"),
+    [
+        (1, float, True),
+        (1.5, float, True),
+        (True, float, False),
+        ("1", float, False),
+        (None, int | None, True),
+        (3, int | None, True),
+        ("3", int | None, False),
+        (-1, int, False),
+        (("a", "b"), tuple[str, ...], True),
+        (("a", 1), tuple[str, ...], False),
+        (["a"], tuple[str, ...], False),
+    ],
+)
+def test_what_fits_a_type(value, wanted, fits):
+    assert _fits(value, wanted) is fits
 
 
 def test_where_an_unknown_key_was_found(toml):

@@ -11,6 +11,8 @@ from hilum.readers import dicom_tags
 from hilum.readers.formats import read_content
 from hilum.settings import ReadSettings
 
+lower_case = pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
+
 
 @pytest.fixture
 def header(made):
@@ -80,6 +82,7 @@ def test_a_spacing_with_decimal_commas_is_none_and_no_failure(made):
         ([" l", "f "], "L", "F"),
     ],
 )
+@lower_case
 def test_orientation(header, value, columns, rows):
     found, findings = dicom_tags.orientation(header(PatientOrientation=value))
     assert (found.columns, found.rows) == (columns, rows)
@@ -93,6 +96,12 @@ def test_an_orientation_that_does_not_tell_is_upright_with_a_note(header, value)
     found, findings = dicom_tags.orientation(dataset)
     assert found.is_upright
     assert [(finding.code, finding.gravity) for finding in findings] == [("orientation-assumed", Gravity.NOTE)]
+
+
+def test_a_lateral_film_stays_as_it_is_without_a_note(header):
+    found, findings = dicom_tags.orientation(header(PatientOrientation=["A", "F"]))
+    assert found.is_upright
+    assert findings == ()
 
 
 @pytest.mark.parametrize(
@@ -109,6 +118,7 @@ def test_an_orientation_that_does_not_tell_is_upright_with_a_note(header, value)
         ({"ViewPosition": "PA", "PatientOrientation": ["A", "F"]}, "PA"),
     ],
 )
+@lower_case
 def test_view(header, tags, view):
     assert dicom_tags.view(header(**tags)) == view
 
@@ -174,6 +184,7 @@ def test_findings(header, tags, code, gravity):
         {"Modality": "VENDOR", "PresentationIntentType": "FOR PRESENTATION", "BurnedInAnnotation": "NO"},
     ],
 )
+@lower_case
 def test_an_ordinary_film_has_no_findings(header, tags):
     assert list(dicom_tags.findings(header(**tags))) == []
 

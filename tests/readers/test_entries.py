@@ -140,16 +140,6 @@ def test_a_folder_without_images(put, tmp_path, content):
         find([tmp_path / "films"])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
-def test_a_folder_that_may_not_be_listed(tree):
-    (tree / "b").chmod(0)
-    try:
-        with pytest.raises(ReadError, match=r"Cannot list the folder"):
-            find([tree])
-    finally:
-        (tree / "b").chmod(0o755)
-
-
 def test_a_folder_that_cannot_be_listed_is_not_passed_over(tree, monkeypatch):
     real = os.scandir
 
@@ -211,7 +201,7 @@ def spots(*paths):
         ([("r", "1.2.840.113619")], ["1.2.840.113619"]),
         ([("r", "1.2.840.113619.dcm")], ["1.2.840.113619"]),
         ([("r", "con.png"), ("r", "lpt1")], ["film-con", "film-lpt1"]),
-        ([("r", "a b (1).png"), ("r", "...png")], ["a_b_1", "film-png"]),
+        ([("r", "a b (1).png"), ("r", "...png")], ["a_b_1", "film"]),
         ([("r", "größe.png")], ["größe"]),
     ],
 )

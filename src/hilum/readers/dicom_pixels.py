@@ -6,6 +6,7 @@ window and inversion are worked out once for each of them, and looked up.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.pixels.processing import apply_color_lut
+from pydicom.uid import JPEGExtended12Bit
 
 from hilum.errors import UnsupportedFormat
 from hilum.measurement import Finding, Gravity
@@ -61,14 +63,8 @@ def displayed(dataset: Dataset, content: Content) -> tuple[NDArray[Any], tuple[F
     UnsupportedFormat
         No decoder for the transfer syntax is installed, or the photometric interpretation is unknown.
     """
-    try:
-        decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
-    except NotImplementedError as error:
-        raise _not_decodable(dataset, content) from error
-    if not decoder.is_available:
-        raise _not_decodable(dataset, content)
+    decoder, plugin = _decoder(dataset, content)
     photometric = text(dataset, "PhotometricInterpretation")
-    plugin = next((name for name in DECODERS if name in decoder.available_plugins), "")
     if plugin == "gdcm":
         _require_sound_jpeg(dataset)
     if photometric.startswith("MONOCHROME"):
@@ -83,6 +79,23 @@ def displayed(dataset: Dataset, content: Content) -> tuple[NDArray[Any], tuple[F
     return grey(samples)
 
 
+def _decoder(dataset: Dataset, content: Content) -> tuple[Decoder, str]:
+    """What decodes the pixels, and whose it is: one of :data:`DECODERS`, empty for pixels that are stored plainly."""
+    uid = dataset.file_meta.TransferSyntaxUID
+    with suppress(NotImplementedError):  # pydicom does not know the syntax
+        decoder = get_decoder(uid)
+        names = [name for name in DECODERS if name in decoder.available_plugins]
+        if uid == JPEGExtended12Bit and int(dataset.BitsStored) > 8:
+            names = [name for name in names if name == "pylibjpeg"]  # the others know its 8-bit kind only
+        if names or not uid.is_encapsulated:
+            return decoder, names[0] if names else ""
+    raise content.error(
+        UnsupportedFormat,
+        f"nothing that is installed decodes its transfer syntax, {syntax(dataset)}",
+        "Export it uncompressed, or as JPEG 2000, JPEG-LS, JPEG or RLE.",
+    )
+
+
 def _require_sound_jpeg(dataset: Dataset) -> None:
     jpeg_stream.require_sound(
         get_frame(dataset.PixelData, 0, number_of_frames=1),
@@ -92,17 +105,10 @@ def _require_sound_jpeg(dataset: Dataset) -> None:
     )
 
 
-def _not_decodable(dataset: Dataset, content: Content) -> UnsupportedFormat:
-    return content.error(
-        UnsupportedFormat,
-        f"nothing that is installed decodes its transfer syntax, {syntax(dataset)}",
-        "Export it uncompressed, or as JPEG 2000, JPEG-LS, JPEG or RLE.",
-    )
-
-
 def _stored(dataset: Dataset, decoder: Decoder, plugin: str) -> NDArray[Any]:
     """The stored values, without what other data may lie in the unused bits (old overlays do)."""
-    samples: NDArray[Any] = decoder.as_array(dataset, decoding_plugin=plugin, correct_unused_bits=False)[0]
+    options: Any = {"correct_unused_bits": False}  # that is done below, for old high bits too
+    samples: NDArray[Any] = decoder.as_array(dataset, decoding_plugin=plugin, **options)[0]
     allocated, stored = 8 * samples.dtype.itemsize, int(dataset.BitsStored)
     is_native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
     high = whole(dataset, "HighBit", stored - 1) if is_native else stored - 1

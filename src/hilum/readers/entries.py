@@ -274,7 +274,7 @@ def _safe(name: str) -> str:
     if len(name.encode()) > _NAME_LENGTH:
         mark = hashlib.sha256(name.encode()).hexdigest()[:10]
         name = f"{name.encode()[: _NAME_LENGTH - 11].decode(errors='ignore')}-{mark}"
-    return f"film-{name}" if not name or name.split(".")[0].lower() in _RESERVED else name
+    return f"film-{name}" if name.split(".")[0].lower() in _RESERVED else name or "film"
 
 
 def _names(spots: Sequence[_Spot]) -> list[str]:

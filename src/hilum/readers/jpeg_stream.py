@@ -98,7 +98,7 @@ def _check_scan(segment: bytes, frame: Frame, tables: set[int]) -> None:
     """Raise ValueError unless the scan is of the frame's components and has the tables that it names."""
     count = segment[0] if segment else 0
     pairs = [segment[start : start + 2] for start in range(1, 1 + 2 * count, 2)]
-    if len(segment) != 4 + 2 * count or {pair[0] for pair in pairs} != frame.components:
+    if len(segment) != 4 + 2 * count or frozenset(pair[0] for pair in pairs) != frame.components:
         raise ValueError("the scan header is damaged")
     if any(pair[1] >> 4 not in tables for pair in pairs):
         raise ValueError("the scan names a Huffman table that is not there")

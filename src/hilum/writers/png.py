@@ -47,7 +47,7 @@ def encode_png(array: NDArray[Any], *, is_picture: bool) -> bytes:
         raise ValueError(f"PNG cannot hold an array of type {array.dtype} and shape {array.shape}")
     rows, columns = array.shape[:2]
     header = struct.pack(">IIBBBBB", columns, rows, 8 * array.itemsize, _RGB if is_rgb else _GREY, 0, 0, 0)
-    pixels = zlib.compress(_filtered(array, _UP if is_picture else _NONE), _FASTEST)
+    pixels = zlib.compress(_filtered(array, _UP if is_picture else _NONE).data, _FASTEST)
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 

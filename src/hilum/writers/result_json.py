@@ -79,7 +79,7 @@ def encode_json(made: Mapping[str, Json]) -> bytes:
 @lru_cache(maxsize=1)
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) that every ``result.json`` of this version follows; it is not to be changed."""
-    return json.loads((files(__package__) / "schema" / "result.schema.json").read_text(encoding="utf-8"))
+    return json.loads((files("hilum.writers") / "schema" / "result.schema.json").read_text(encoding="utf-8"))
 
 
 def label_maps(case: Case) -> dict[str, LabelMap]:
@@ -148,13 +148,12 @@ def _score(score: Score) -> dict[str, Json]:
     }
     if score.method:
         made["method"] = score.method
-    return made | {
-        "title": definition.title,
-        "definition": definition.definition,
-        "inputs": list(definition.inputs),
-        "source": definition.source,
-        "limits": definition.limits,
-    }
+    made["title"] = definition.title
+    made["definition"] = definition.definition
+    made["inputs"] = list(definition.inputs)
+    made["source"] = definition.source
+    made["limits"] = definition.limits
+    return made
 
 
 def _structures(labels: LabelMap) -> dict[str, Json]:

@@ -12,7 +12,7 @@ import hashlib
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def write_error(path: Path, error: OSError) -> WriteError:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path) -> Generator[Path]:
     """A name to write to, which becomes ``path`` when the block ends well and vanishes when it does not.
 
     The parent folder is created. The temporary name ends like ``path``, for writers that go by the ending.
@@ -69,7 +69,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path) -> Generator[Path]:
     """An empty folder to fill, which becomes ``path`` when the block ends well and vanishes when it does not.
 
     A result that stands under ``path`` is replaced by two renames. A kill between them, or before, leaves hidden

@@ -62,10 +62,14 @@ def _template() -> jinja2.Template:
     environment: Any = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["capitalised"] = lambda phrase: phrase[:1].upper() + phrase[1:]
+    environment.filters["capitalised"] = _capitalised
     return environment.from_string(_text("report.html.j2"))
+
+
+def _capitalised(phrase: str) -> str:
+    return phrase[:1].upper() + phrase[1:]
 
 
 @lru_cache(maxsize=2)
 def _text(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+    return (files("hilum.writers.report") / name).read_text(encoding="utf-8")

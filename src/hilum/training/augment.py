@@ -80,7 +80,8 @@ def expose_anyhow(film: NDArray[np.uint8], strength: float, rng: np.random.Gener
     """
     grey = film
     if rng.random() < 0.15 * strength:
-        grey = cv2.createCLAHE(clipLimit=rng.uniform(1, 4), tileGridSize=(8, 8)).apply(grey)
+        equaliser = cv2.createCLAHE(clipLimit=rng.uniform(1, 4), tileGridSize=(8, 8))
+        grey = np.asarray(equaliser.apply(grey), dtype=np.uint8)
     if rng.random() < 0.25 * strength:
         grey = _lettered(grey, rng)
     made = np.asarray(grey, dtype=np.float32) / 255.0

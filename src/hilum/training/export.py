@@ -229,7 +229,7 @@ def _card(
             "film",
             ("batch", 1, recipe.size_px, recipe.size_px),
             Quantity.RADIOGRAPH,
-            (recipe.size_px,) * 2,
+            (recipe.size_px, recipe.size_px),
             mean=(0.0,),
             std=(1.0,),
             window_percentiles=(LOW_PERCENTILE, HIGH_PERCENTILE),

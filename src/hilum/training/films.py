@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -92,19 +93,25 @@ def shrunk(array: NDArray[np.uint8], *, labels: bool) -> NDArray[np.uint8]:
     if scale >= 1:
         return array
     size = (round(array.shape[1] * scale), round(array.shape[0] * scale))
-    return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_NEAREST if labels else cv2.INTER_AREA))
+    return resized(array, size, labels=labels)
+
+
+def resized(array: NDArray[np.uint8], size: tuple[int, int], *, labels: bool) -> NDArray[np.uint8]:
+    """A film, by area, or a mask, by nearest neighbour, at ``size`` (columns, rows)."""
+    how = cv2.INTER_NEAREST if labels else cv2.INTER_AREA
+    return np.asarray(cv2.resize(array, size, interpolation=how), dtype=np.uint8)
 
 
 @cache
 def stored(path: str, labels: bool, aspect: float | None) -> NDArray[np.uint8]:
     """A picture file in grey, small, with its proportions restored where they are known."""
-    array = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
-    if array is None:
+    read = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+    if read is None:
         raise FileNotFoundError(path)
+    array = np.asarray(read, dtype=np.uint8)
     if aspect is not None:
-        size = (round(array.shape[0] * aspect), array.shape[0])
-        array = cv2.resize(array, size, interpolation=cv2.INTER_NEAREST if labels else cv2.INTER_AREA)
-    return shrunk(np.asarray(array), labels=labels)
+        array = resized(array, (round(array.shape[0] * aspect), array.shape[0]), labels=labels)
+    return shrunk(array, labels=labels)
 
 
 def _picture(case: FilmCase) -> NDArray[np.uint8]:
@@ -156,7 +163,7 @@ class Films(Dataset[dict[str, Tensor]]):
             return stretch_grey(picture.astype(np.float32))[None]
         return stretch_grey(expose_anyhow(picture, self._recipe.augment.intensity, rng))[None]
 
-    def _for_lungs(self, sample: Sample, rng: np.random.Generator) -> dict[str, NDArray]:
+    def _for_lungs(self, sample: Sample, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         size, how = self._recipe.size_px, self._recipe.augment
         case = sample.case
         film = _shown(sample, rng)
@@ -180,7 +187,7 @@ class Films(Dataset[dict[str, Tensor]]):
                 lungs[:], fields[:], kind[2] = UNKNOWN, UNKNOWN, 1.0
         return {"film": picture, "lungs": lungs, "fields": fields, "kind": kind}
 
-    def _for_lesions(self, sample: Sample, rng: np.random.Generator) -> dict[str, NDArray]:
+    def _for_lesions(self, sample: Sample, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         size, case = self._recipe.size_px, sample.case
         if case is None or self._lungs is None:
             raise ValueError("stage II learns from films with lungs only")
@@ -188,7 +195,7 @@ class Films(Dataset[dict[str, Tensor]]):
         if lungs is None or not lungs.any():
             lungs = np.ones(film.shape, dtype=np.uint8)
         if lungs.shape != film.shape:
-            lungs = np.asarray(cv2.resize(lungs, film.shape[::-1], interpolation=cv2.INTER_NEAREST))
+            lungs = resized(lungs, (film.shape[1], film.shape[0]), labels=True)
         window = lung_window(lungs)
         if window is None:
             raise ValueError(f"no lungs on {case.case}")
@@ -246,8 +253,8 @@ def _scores(case: FilmCase, *, is_flipped: bool) -> dict[str, NDArray[np.float32
         "disease": np.array([0.0 if case.is_healthy else 1.0], dtype=np.float32),
         "brixia": brixia.astype(np.float32),
         "affected": affected,
-        "six-zone": np.float32([nan if six_zone is None else six_zone])[0:1],
-        "extent": np.float32([nan if extent is None else extent])[0:1],
+        "six-zone": np.array([nan if six_zone is None else six_zone], dtype=np.float32),
+        "extent": np.array([nan if extent is None else extent], dtype=np.float32),
     }
 
 

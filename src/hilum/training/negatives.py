@@ -42,7 +42,8 @@ def _corner(path: Path) -> Callable[[np.random.Generator], NDArray[np.uint8]]:
         film = stored(str(path), False, None)
         side = int(min(film.shape) * rng.uniform(0.12, 0.3))
         top, left = (int(rng.integers(0, n - side)) for n in film.shape)
-        return np.asarray(cv2.resize(film[top : top + side, left : left + side], (SIDE, SIDE)))
+        part = film[top : top + side, left : left + side]
+        return np.asarray(cv2.resize(part, (SIDE, SIDE)), dtype=np.uint8)
 
     return show
 
@@ -70,7 +71,7 @@ def _shapes(rng: np.random.Generator) -> NDArray[np.uint8]:
             cv2.rectangle(made, a, b, grey, -1)
         else:
             cv2.line(made, a, b, grey, int(rng.integers(1, 12)))
-    return np.asarray(cv2.GaussianBlur(made, (0, 0), rng.uniform(0.3, 3)))
+    return np.asarray(cv2.GaussianBlur(made, (0, 0), rng.uniform(0.3, 3)), dtype=np.uint8)
 
 
 def _as_grey(array: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module, util
 from pathlib import Path
+from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
@@ -19,7 +20,7 @@ ZONE_STRIDE = 16
 """Zone features are taken where the encoder's pitch is this many pixels."""
 
 
-def body(architecture: str, encoder: str, classes: int, *, pretrained: bool, **options: object) -> nn.Module:
+def body(architecture: str, encoder: str, classes: int, *, pretrained: bool, **options: object) -> Any:
     """A 2D network of segmentation-models-pytorch with ImageNet weights from an installed package.
 
     Parameters
@@ -70,7 +71,7 @@ class LungNetwork(nn.Module):
 
     def __init__(self, architecture: str, encoder: str, *, pretrained: bool = True) -> None:
         super().__init__()
-        self.net = body(architecture, encoder, 6, pretrained=pretrained)
+        self.net: Any = body(architecture, encoder, 6, pretrained=pretrained)
         self.kind = nn.Linear(2 * self.net.encoder.out_channels[-1], 3)
 
     def forward(self, film: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -95,11 +96,12 @@ class LesionNetwork(nn.Module):
 
     def __init__(self, architecture: str, encoder: str, *, pretrained: bool = True) -> None:
         super().__init__()
-        self.net = body(architecture, encoder, 3, pretrained=pretrained)
+        self.net: Any = body(architecture, encoder, 3, pretrained=pretrained)
         fine, deep = self.net.encoder.out_channels[-2:]
         self.reduce = nn.Sequential(nn.Conv2d(fine + deep, 128, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU())
         self.zone = nn.Sequential(nn.Linear(2 * 128 + 2 + 6, 96), nn.ReLU(), nn.Dropout(0.3), nn.Linear(96, 4))
         self.disease = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * 128, 1))
+        self.place: Tensor
         self.register_buffer("place", torch.eye(6), persistent=False)
 
     def forward(self, film: Tensor, zones: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -65,7 +65,7 @@ def train(
     training = Films(_samples(recipe, in_split(cases, "train"), others), recipe, lungs=lungs, augment=True)
     watched = Films(_watched(recipe, in_split(cases, "val")), recipe, lungs=lungs, augment=False)
     average = EMAWeightAveraging(decay=recipe.average)
-    keep = ModelCheckpoint(output / "checkpoints", monitor="val/score", mode="max", save_last=True)
+    keep = ModelCheckpoint(output / "checkpoints", monitor="val/score", mode="max", save_top_k=-1, save_last=True)
     trainer = lightning.Trainer(
         accelerator="cpu",
         precision=recipe.precision,

@@ -148,6 +148,17 @@ def test_a_zone_that_counts_by_the_networks_evidence(case):
     assert "evidence for it, on a scale from 0 to 1, is above 0.46" in text
 
 
+def test_spacing_says_where_it_holds(make_case, page):
+    assert "0.15 × 0.2 mm at the detector" in Page(report(make_case(spacing_mm=(0.2, 0.15)))).text
+    assert "Pixel spacing not stated" in page.text
+
+
+def test_a_case_without_scores(case):
+    text = Page(report(replace(case, scores={}))).text
+    assert "A zone is affected" not in text
+    assert text.count("not measured Brixia –") == 6
+
+
 def test_what_was_not_measured_says_why(make_case):
     page = Page(report(make_case(lungs=(1,), disease=NotMeasured("there was too little to see"))))
     assert "Not measured There was too little to see." in page.text

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -75,6 +75,12 @@ def test_what_was_not_measured_is_empty_with_a_reason(make_case, tmp_path):
     assert row["six-zone"] == row["six-zone:left-upper"] == row["disease_probability"] == ""
     assert row["six-zone:right-upper"] in {"0", "1"}
     assert "six-zone: the left lung was not found" in row["not_measured"]
+
+
+def test_scores_that_a_case_does_not_have_are_empty(case, tmp_path):
+    only = replace(case, scores={"brixia": case.scores["brixia"]})
+    (row,) = table([done(only, tmp_path)], tmp_path)
+    assert (row["brixia"], row["six-zone"], row["six-zone:right-upper"]) == ("6", "", "")
 
 
 def test_failed_cases_have_a_row_in_their_place(case, tmp_path):

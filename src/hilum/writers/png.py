@@ -39,11 +39,8 @@ def encode_png(array: NDArray[Any], *, is_picture: bool) -> bytes:
     .. [1] W3C, Portable Network Graphics (PNG) Specification, third edition (chunks, filter types 0 and 2)
     """
     is_rgb = array.ndim == 3 and array.shape[2] == 3
-    if (
-        array.dtype.newbyteorder("=") not in (np.uint8, np.uint16)
-        or not (array.ndim == 2 or is_rgb)
-        or 0 in array.shape
-    ):
+    is_unsigned = array.dtype.kind == "u" and array.itemsize <= 2
+    if not is_unsigned or not (array.ndim == 2 or is_rgb) or 0 in array.shape:
         raise ValueError(f"PNG cannot hold an array of type {array.dtype} and shape {array.shape}")
     rows, columns = array.shape[:2]
     header = struct.pack(">IIBBBBB", columns, rows, 8 * array.itemsize, _RGB if is_rgb else _GREY, 0, 0, 0)

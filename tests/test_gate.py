@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import hilum
 from hilum.errors import Refused
-from hilum.gate import CODES, after, before, looks_like_ct, refuse
+from hilum.gate import CODES, after, before, refuse
 from hilum.geometry import PlaneGrid
 from hilum.image import LUNGS, Image, LabelMap, Quantity
 from hilum.measurement import Finding, Gravity
@@ -93,54 +93,6 @@ def test_a_film_of_low_contrast_is_no_constant():
 def test_one_grey_value_is_said_in_the_singular():
     (finding,) = before(of(np.zeros((200, 200))), ON)
     assert finding.message.startswith("It has 1 grey value:")
-
-
-def body(shape, centre, radii):
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    distance = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2
-    return np.where(distance < 1, film(shape).array, 0)
-
-
-def test_a_rounded_body_in_air_looks_like_a_ct_slice():
-    slice_ = body((256, 256), (128, 128), (85, 115))
-    assert codes(before(of(slice_), ON)) == [("not-a-film", Gravity.ERROR)]
-    assert looks_like_ct(slice_.astype(np.float32) * 10 - 1000)
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        body((256, 256), (128, 128), (115, 85)),
-        body((256, 256), (128, 128), (170, 150)),
-        np.pad(film((200, 230)).array, 20),
-        film().array,
-        np.zeros((256, 256), np.uint8),
-        np.eye(200, dtype=np.uint8),
-        np.ones((9, 9)),
-    ],
-    ids=["higher than wide", "fills the picture", "black frame", "film", "black", "a line", "tiny"],
-)
-def test_what_does_not_look_like_a_ct_slice(array):
-    assert not looks_like_ct(array)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(96, 400), st.integers(96, 400))
-def test_the_look_does_not_depend_on_the_resolution_of_an_axis(rows, columns):
-    slice_ = body((240, 240), (120, 120), (80, 110))
-    places = [np.linspace(0, 239, side).astype(int) for side in (rows, columns)]
-    scaled = slice_[np.ix_(*places)]
-    height, width = rows * 160 / 240, columns * 220 / 240
-    if width > 1.25 * height:
-        assert looks_like_ct(scaled)
-    if width < 0.95 * height:
-        assert not looks_like_ct(scaled)
-
-
-def test_colour_and_look_are_not_told_twice():
-    colours = np.dstack([body((256, 256), (128, 128), (85, 115))] * 3)
-    colours[:128, :, 0] //= 3
-    assert codes(before(of(colours), ON)) == [("not-a-film", Gravity.ERROR)]
 
 
 def test_a_gate_that_is_switched_off_warns():

@@ -1,7 +1,7 @@
 """The input gate: what keeps an image from being analysed, and what the reader of its result has to know.
 
-Every code is stable and explained in :data:`CODES`. Numbers in the thresholds were chosen on 4,319 frontal films
-(none of which is refused by its look) and on 1,965 CT slices.
+Every code is stable and explained in :data:`CODES`. A picture that is grey and of the size of a film, but is none (a
+CT slice saved as PNG, say), is left to the lung network's own judgement: rules of thumb on its look miss most of them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from hilum.settings import GateSettings
 
 CODES: Mapping[str, str] = MappingProxyType(
     {
-        "not-a-film": "A colour picture, another modality by its header, a CT slice by its look, or no chest film in "
-        "the judgement of the lung network.",
+        "not-a-film": "A colour picture, another modality by its header, or no frontal chest film in the judgement of "
+        "the lung network.",
         "lateral-view": "A lateral film by its header; networks and scores are for frontal films.",
         "oblique-view": "An oblique film by its header; networks and scores are for frontal films.",
         "other-body-part": "By its header the film shows another part of the body.",
@@ -63,21 +63,14 @@ SMALL_SHARE = 0.10
 AREA_RATIO = 0.5
 """Smaller over larger lung; the least of the reference outlines of whole lungs is 0.73."""
 
-_DARK = 0.06
-"""Of the range from the 1st to the 99th percentile: what is darker is taken for air round the patient."""
-
 
 def before(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
-    """What is found on a film before anything is segmented: by its header, its colours, its size and its look.
+    """What is found on a film before anything is segmented: by its header, its colours, its size and its greys.
 
     A finding of gravity ERROR means that the film is not to be analysed; where the gate is switched off, it is
     a WARNING instead.
     """
-    found = [*image.findings, *_by_view(image), *_by_size(image, settings)]
-    found += _by_contrast(image.array)
-    if not any(finding.code == "not-a-film" for finding in found) and looks_like_ct(image.array):
-        message = "It looks like a CT slice: a body wider than high, in air on all sides. Give a chest film."
-        found.append(Finding("not-a-film", Gravity.ERROR, message))
+    found = (*image.findings, *_by_view(image), *_by_size(image, settings), *_by_contrast(image.array))
     return _tempered(found, settings)
 
 
@@ -123,33 +116,6 @@ def refuse(findings: Iterable[Finding], path: Path | str | None) -> None:
                 code=finding.code,
                 path=path,
             )
-
-
-def looks_like_ct(pixels: NDArray[Any]) -> bool:
-    """Whether a picture has the look of an axial CT slice: a rounded body, wider than high, in air on all sides.
-
-    Of 1,965 chest CT slices in several windows it recognises 56 %; of 4,319 films, none.
-
-    Parameters
-    ----------
-    pixels : shape (rows, columns), larger is brighter
-    """
-    few = _few(pixels, 96)
-    low, high = np.percentile(few, (1, 99))
-    if min(few.shape) < 16 or high <= low:
-        return False
-    lit = few > low + _DARK * (high - low)
-    if max(edge.mean() for edge in (lit[0], lit[-1], lit[:, 0], lit[:, -1])) > 0.2:
-        return False
-    rows, columns = (np.flatnonzero(lit.mean(axis=axis) > 0.05) for axis in (1, 0))
-    if len(rows) < 8 or len(columns) < 8:
-        return False
-    body = lit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    # Subsampling keeps the axes' own steps, so that the proportions are those of the full picture.
-    height, width = (side * full / part for side, full, part in zip(body.shape, pixels.shape, few.shape, strict=True))
-    deep, wide = (max(2, round(0.15 * side)) for side in body.shape)
-    corners = (body[:deep, :wide], body[:deep, -wide:], body[-deep:, :wide], body[-deep:, -wide:])
-    return width > 1.1 * height and max(float(corner.mean()) for corner in corners) < 0.35
 
 
 def _tempered(found: Iterable[Finding], settings: GateSettings) -> tuple[Finding, ...]:

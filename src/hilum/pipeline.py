@@ -16,7 +16,7 @@ from hilum.measurement import Finding, Gravity
 from hilum.models.card import Task
 from hilum.models.network import Network
 from hilum.models.network import open_networks as open_by_task
-from hilum.provenance import Json, Step
+from hilum.provenance import Json, Step, sources
 from hilum.readers import from_array, read
 from hilum.scoring import score
 from hilum.segmentation.lesions import LesionStage, segment_lesions
@@ -80,7 +80,7 @@ def analyse(
     settings = settings or Settings()
     image = _image(source, settings)
     found = gate.before(image, settings.gate)
-    gate.refuse(found, _path(source))
+    gate.refuse(found, _file(source, image))
     networks = networks or open_networks(settings, many=False)
     image, lungs = _lungs(image, networks.lungs)
     found += gate.after(
@@ -91,7 +91,7 @@ def analyse(
         settings=settings.gate,
     )
     found += _turned(lungs, networks.lungs)
-    gate.refuse(found, _path(source))
+    gate.refuse(found, _file(source, image))
     lesions = segment_lesions(image, lungs.lungs, networks.lesions)
     title = name or _name(source, image)
     return _case(title, image, lungs, lesions, found=found, settings=settings, networks=networks)
@@ -175,6 +175,13 @@ def _of_result(settings: Settings) -> dict[str, Json]:
 
 def _path(source: Image | Path | str | NDArray[Any]) -> Path | None:
     return Path(source) if isinstance(source, Path | str) else None
+
+
+def _file(source: Image | Path | str | NDArray[Any], image: Image) -> Path | str | None:
+    """What the input is called in messages: its path, or the file that an image was read from."""
+    if isinstance(source, np.ndarray):
+        return None
+    return _path(source) or next((item.name for item in sources(image.origin)), None)
 
 
 def _name(source: Image | Path | str | NDArray[Any], image: Image) -> str:

@@ -214,6 +214,17 @@ def test_a_film_on_its_side_swaps_its_spacing(made):
     assert np.array_equal(film.upright().array, made.ramp().T)
 
 
+def test_an_element_that_breaks_the_rules_of_its_kind_is_none(made):
+    import io
+
+    import pydicom
+
+    data = made.dicom(made.ramp())
+    broken = data.replace(b"\x28\0\0\1US\2\0", b"\x28\0\0\1UL\2\0")
+    assert dicom_tags.value(pydicom.dcmread(io.BytesIO(data)), "BitsAllocated") == 8
+    assert dicom_tags.value(pydicom.dcmread(io.BytesIO(broken)), "BitsAllocated") is None
+
+
 @pytest.mark.parametrize(("value", "expected"), [("7", 7), (None, 4), ("", 4), (["1", "2"], 4)])
 def test_whole_numbers(header, value, expected):
     assert (

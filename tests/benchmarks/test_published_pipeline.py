@@ -21,6 +21,7 @@ def test_stand_ins_for_lungs_are_two_and_of_the_size_of_lungs() -> None:
     assert lungs[:, :256].sum() > 6000 < lungs[:, 256:].sum()
 
 
+@pytest.mark.train
 def test_small_blobs_go_and_large_ones_stay() -> None:
     pytest.importorskip("cv2")
     mask = np.zeros((256, 256), np.uint8)
@@ -31,6 +32,7 @@ def test_small_blobs_go_and_large_ones_stay() -> None:
     assert kept[205, 205] == 0
 
 
+@pytest.mark.train
 def test_six_zones_count_where_lesions_cover_more_than_half() -> None:
     pytest.importorskip("cv2")
     lungs = np.zeros((90, 80), np.uint8)

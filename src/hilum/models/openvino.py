@@ -16,8 +16,24 @@ from .engines import load_openvino
 from .plan import Plan
 from .runtime import Arrays, Sizes
 
-core: Any = load_openvino().Core()
+openvino: Any = load_openvino()
+
+core: Any = openvino.Core()
 """OpenVINO's plugins; one for the process, as making it takes a while."""
+
+
+def _fill_type_tables() -> None:
+    """Make OpenVINO's tables of array types now, in one thread.
+
+    They are made at their first use, by code that may let go of Python's lock within C++'s guard of the table: two
+    threads at their first inference would wait for each other for ever.
+    """
+    tensor = openvino.Tensor(np.zeros(1, dtype=np.float32), shared_memory=True)
+    tensor.get_element_type().to_dtype()
+    np.array(tensor.data)
+
+
+_fill_type_tables()
 
 
 class OpenVino:

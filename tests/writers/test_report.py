@@ -116,7 +116,7 @@ def test_what_it_says(case, page):
     assert "Brixia score estimated 6 of 18" in text
     assert f"Six-zone score {case.scores['six-zone'].value:.0f} of 6" in text
     assert "93 % probability" in text
-    assert "The threshold is 40 %: the film counts as diseased" in text
+    assert "It reaches the threshold of 40 %, from which on lesions are drawn" in text
     assert "Nothing: every score has a value." in text
     assert "more than 31 % of its area has opacity" in text
     assert all(sentence in text for sentence in LIMITS["lesion-network"])
@@ -175,7 +175,8 @@ def test_no_lung_at_all(make_case):
 
 def test_a_healthy_film(make_case, case):
     page = Page(report(make_case(with_lesions=False, disease=replace(case.disease, probability=0.04))))
-    assert "the film counts as free of disease" in page.text
+    assert "below the threshold of 40 %, so no lesion was drawn" in page.text
+    assert "does not rule out disease" in page.text
     assert page.text.count("○ not affected") == 6
 
 

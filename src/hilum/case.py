@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hilum.image import Image, LabelMap
 from hilum.measurement import Finding, NotMeasured
 from hilum.provenance import Step
+from hilum.scoring.measure import Measures
 from hilum.scoring.score import Score
 
 
@@ -43,11 +44,13 @@ class Case:
     image : as it was read
     lungs : 1 the patient's right, 2 the patient's left, on the image's grid
     lesions : ground-glass, consolidation, effusion, on the image's grid
-    disease : the lesion network's verdict on the whole film
+    disease : the lesion network's verdict on the whole film; NotMeasured on CT
     scores : by id, such as ``six-zone``
     findings : what the input gate and the stages noticed
     provenance : everything that was done, one step whose inputs are the stages'
     lung_fields : lungs up to the heart's border and the diaphragm, the other convention
+    lobes : the five lobes, on the image's grid; CT only, and only if they were given
+    measures : volumes, densities and single lesions; CT only
     probability : by name (``opacity``...), float32 in [0, 1], on the image's grid; only if asked for
     """
 
@@ -60,4 +63,6 @@ class Case:
     findings: tuple[Finding, ...]
     provenance: Step
     lung_fields: LabelMap | None = None
+    lobes: LabelMap | None = None
+    measures: Measures = field(default_factory=Measures)
     probability: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)

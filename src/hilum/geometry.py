@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,35 @@ class PlaneGrid:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeOrientation:
+    """Which axis of a volume runs along which of the patient's, to the nearest right angle, and which way.
+
+    Attributes
+    ----------
+    axes : the volume's own axes that run along the patient's length, depth and width; a permutation of 0, 1, 2
+    flips : whether each of those runs the other way than towards the head, the back and the left
+    """
+
+    axes: tuple[int, int, int] = (0, 1, 2)
+    flips: tuple[bool, bool, bool] = (False, False, False)
+
+    @property
+    def is_axial(self) -> bool:
+        """Slices towards the head, rows towards the back, columns towards the left: how CT is processed here."""
+        return self == VolumeOrientation()
+
+    def to_axial(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The same voxels, a view of them, with slices towards the head, rows to the back, columns to the left."""
+        turned = array.transpose(self.axes)
+        return turned[tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)]
+
+    def from_axial(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The inverse of :meth:`to_axial`, exactly."""
+        turned = array[tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)]
+        return turned.transpose(np.argsort(self.axes).tolist())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VolumeGrid:
     """A regular lattice of voxels in patient space.
@@ -207,6 +237,27 @@ class VolumeGrid:
     def voxel_ml(self) -> float:
         """Volume of one voxel: the determinant, which is right for a tilted gantry too."""
         return abs(float(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+
+    @property
+    def orientation(self) -> VolumeOrientation:
+        """How the axes lie in the patient: each goes to the direction it is nearest to, the best fit of all three."""
+        cosines = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
+        along = cosines[[2, 1, 0]]
+        axes = max(permutations(range(3)), key=lambda order: sum(abs(along[n, order[n]]) for n in range(3)))
+        flips = [bool(along[n, axis] < 0) for n, axis in enumerate(axes)]
+        return VolumeOrientation((axes[0], axes[1], axes[2]), (flips[0], flips[1], flips[2]))
+
+    @property
+    def axial(self) -> VolumeGrid:
+        """The grid of the same voxels in the order of :meth:`VolumeOrientation.to_axial`."""
+        orientation, grid = self.orientation, self
+        if orientation.is_axial:
+            return self
+        for axis, flip in zip(orientation.axes, orientation.flips, strict=True):
+            grid = grid.flipped(axis) if flip else grid
+        affine = np.column_stack([grid.affine[:, orientation.axes], grid.affine[:, 3]])
+        shape = tuple(self.shape[axis] for axis in orientation.axes)
+        return VolumeGrid((shape[0], shape[1], shape[2]), affine, self.frame)
 
     def position_mm(self, indices: NDArray[np.float64]) -> NDArray[np.float64]:
         """LPS positions, shape (..., 3), of (slice, row, column) indices of the same shape."""

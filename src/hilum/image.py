@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import WrongQuantity
-from hilum.geometry import Grid, PlaneGrid
+from hilum.geometry import Grid, PlaneGrid, VolumeGrid
 from hilum.measurement import Finding
 from hilum.provenance import Origin
 
@@ -70,9 +70,27 @@ LESIONS: Mapping[int, Label] = MappingProxyType(
 """Labels of every lesion mask, for films and CT alike; opacity is the union of 1 and 2."""
 
 
+LOBES: Mapping[int, Label] = MappingProxyType(
+    {
+        1: Label("right-upper-lobe", Code("42400003", "SCT", "Upper lobe of right lung"), (86, 180, 233)),
+        2: Label("right-middle-lobe", Code("72481006", "SCT", "Middle lobe of right lung"), (240, 228, 66)),
+        3: Label("right-lower-lobe", Code("266005", "SCT", "Lower lobe of right lung"), (0, 114, 178)),
+        4: Label("left-upper-lobe", Code("44714003", "SCT", "Upper lobe of left lung"), (0, 158, 115)),
+        5: Label("left-lower-lobe", Code("41224006", "SCT", "Lower lobe of left lung"), (213, 94, 0)),
+    }
+)
+"""Labels of the five lobes."""
+
+
 def _plane(grid: Grid) -> PlaneGrid:
     if not isinstance(grid, PlaneGrid):
         raise WrongQuantity("A film is needed here, and this is a volume.")
+    return grid
+
+
+def _volume(grid: Grid) -> VolumeGrid:
+    if not isinstance(grid, VolumeGrid):
+        raise WrongQuantity("A volume is needed here, and this is a film.")
     return grid
 
 
@@ -120,12 +138,24 @@ class Image:
         """The grid of a film; WrongQuantity for a volume."""
         return _plane(self.grid)
 
+    @property
+    def volume(self) -> VolumeGrid:
+        """The grid of a volume; WrongQuantity for a film."""
+        return _volume(self.grid)
+
     def upright(self) -> Image:
         """The same film with the head up and the patient's right at the left edge."""
         grid = self.plane
         if grid.orientation.is_upright:
             return self
         return replace(self, array=grid.orientation.to_upright(self.array), grid=grid.upright)
+
+    def axial(self) -> Image:
+        """The same volume with slices towards the head, rows towards the back, columns towards the left."""
+        grid = self.volume
+        if grid.orientation.is_axial:
+            return self
+        return replace(self, array=grid.orientation.to_axial(self.array), grid=grid.axial)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,9 +217,21 @@ class LabelMap:
         """The grid of a film; WrongQuantity for a volume."""
         return _plane(self.grid)
 
+    @property
+    def volume(self) -> VolumeGrid:
+        """The grid of a volume; WrongQuantity for a film."""
+        return _volume(self.grid)
+
     def upright(self) -> Self:
         """The same film's labels with the head up and the patient's right at the left edge."""
         grid = self.plane
         if grid.orientation.is_upright:
             return self
         return replace(self, array=grid.orientation.to_upright(self.array), grid=grid.upright)
+
+    def axial(self) -> Self:
+        """The same volume's labels with slices towards the head, rows to the back, columns to the left."""
+        grid = self.volume
+        if grid.orientation.is_axial:
+            return self
+        return replace(self, array=grid.orientation.to_axial(self.array), grid=grid.axial)

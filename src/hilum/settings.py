@@ -78,10 +78,30 @@ class ModelSettings:
     ----------
     cxr_lungs : finds the lungs on a film; empty takes the shipped default
     cxr_lesions : finds the lesions on a film; empty takes the shipped default
+    ct_lungs : finds the lungs on a CT; empty takes the shipped default
+    ct_lesions : finds the lesions on a CT; empty takes the shipped default
     """
 
     cxr_lungs: str = ""
     cxr_lesions: str = ""
+    ct_lungs: str = ""
+    ct_lesions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CtSettings:
+    """How a CT is analysed.
+
+    Attributes
+    ----------
+    preset : ``standard`` looks at every slice up to one a 1.5 mm; ``fast`` at one a 5 mm, with the rest between them
+    lungs : the ``network``, or the ``classical`` method by thresholds and connected parts
+    series : UID of the DICOM series to take where a folder holds several; empty takes the one ``hilum series`` names
+    """
+
+    preset: Literal["standard", "fast"] = "standard"
+    lungs: Literal["network", "classical"] = "network"
+    series: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +110,13 @@ class OutputSettings:
 
     Attributes
     ----------
-    masks : formats of the mask files
+    masks : formats of the mask files; a volume is written as NIfTI where PNG is asked for
     overlay : write ``overlay.png``
     report : write ``report.html``
     probability : write probability maps as 8-bit PNG
     """
 
-    masks: tuple[Literal["png", "nifti"], ...] = ("png",)
+    masks: tuple[Literal["png", "nifti", "nrrd"], ...] = ("png",)
     overlay: bool = True
     report: bool = True
     probability: bool = False
@@ -110,6 +130,7 @@ class Settings:
     gate: GateSettings = field(default_factory=GateSettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
+    ct: CtSettings = field(default_factory=CtSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
@@ -10,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.errors import GridMismatch
-from hilum.geometry import GRID_TOLERANCE_MM, UPRIGHT, PlaneGrid, PlaneOrientation, Side, SpacingAt, VolumeGrid
+from hilum.geometry import (
+    GRID_TOLERANCE_MM,
+    UPRIGHT,
+    PlaneGrid,
+    PlaneOrientation,
+    Side,
+    SpacingAt,
+    VolumeGrid,
+    VolumeOrientation,
+)
 
 ORIENTATIONS = [PlaneOrientation(a, b) for a in "LRFH" for b in "LRFH" if ("LR".find(a) < 0) != ("LR".find(b) < 0)]
 every_orientation = pytest.mark.parametrize("orientation", ORIENTATIONS, ids=lambda way: way.columns + way.rows)
@@ -230,3 +240,42 @@ def test_a_later_change_of_the_matrix_does_not_reach_the_grid():
     grid = VolumeGrid((3, 4, 5), affine)
     affine[0, 3] = 99
     assert grid.affine[0, 3] == 0
+
+
+EVERY_ORDER = [
+    VolumeOrientation(axes, flips)
+    for axes in itertools.permutations(range(3))
+    for flips in itertools.product((False, True), repeat=3)
+]
+
+
+@pytest.mark.parametrize("orientation", EVERY_ORDER, ids=str)
+def test_turning_a_volume_axial_and_back_changes_nothing(orientation):
+    array = np.arange(7 * 11 * 13).reshape(7, 11, 13)
+    stored = orientation.from_axial(array)
+    np.testing.assert_array_equal(orientation.to_axial(stored), array)
+
+
+@pytest.mark.parametrize("orientation", EVERY_ORDER, ids=str)
+def test_a_stored_volume_of_any_axis_order_is_found_where_it_lies(orientation):
+    axial = VolumeGrid.of_spacing((7, 11, 13), (2.5, 0.7, 0.9), (-10.0, 20.0, 30.0))
+    inverse = np.argsort(orientation.axes)
+    grid = axial
+    for axis, flip in enumerate(orientation.flips):
+        grid = grid.flipped(axis) if flip else grid
+    shape = tuple(int(axial.shape[n]) for n in inverse)
+    stored = VolumeGrid(shape, np.column_stack([grid.affine[:, inverse], grid.affine[:, 3]]))
+    assert stored.orientation == orientation
+    assert stored.axial.same_as(axial)
+
+
+@given(volumes())
+def test_the_axial_grid_holds_the_same_voxels(grid):
+    indices = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1).astype(float)
+    positions = grid.position_mm(indices)
+    turned = np.stack([grid.orientation.to_axial(positions[..., n]) for n in range(3)], axis=-1)
+    axial = grid.axial
+    own = np.stack(np.meshgrid(*[np.arange(n) for n in axial.shape], indexing="ij"), axis=-1).astype(float)
+    np.testing.assert_allclose(axial.position_mm(own), turned, atol=1e-6)
+    assert axial.orientation.is_axial
+    assert axial.voxel_ml == pytest.approx(grid.voxel_ml)

@@ -25,7 +25,7 @@ CARD, WEIGHTS = "card.toml", "weights.onnx"
 Dim = int | str
 """A size, or the name of one that the caller chooses, such as ``batch``: the same name means the same size."""
 
-Task = Literal["cxr-lungs", "cxr-lesions"]
+Task = Literal["cxr-lungs", "cxr-lesions", "ct-lungs", "ct-lesions"]
 """What a network is for; :mod:`hilum.models.catalogue` has a default for each."""
 
 
@@ -44,6 +44,7 @@ class ImageInput:
     size_px : (rows, columns)
     mean, std : one a channel, on the scale of [0, 1]
     window_percentiles : lowest and highest, of the region's own values
+    window_hu : lowest and highest, in Hounsfield units, in place of the percentiles; CT only
     region : the whole image, or the box round its lungs
     margin : added to the region on each side, as a share of its larger side
     fit : ``stretch`` changes the aspect ratio; ``pad`` keeps it, with the darkest value round the image
@@ -56,6 +57,7 @@ class ImageInput:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     window_percentiles: tuple[float, float] = (0.0, 100.0)
+    window_hu: tuple[float, float] | None = None
     region: Literal["image", "lungs"] = "image"
     margin: float = 0.0
     fit: Literal["stretch", "pad"] = "stretch"
@@ -68,6 +70,8 @@ class ImageInput:
         _require(min(self.std, default=0.0) > 0, "input.std should be above 0.")
         low, high = self.window_percentiles
         _require(0 <= low < high <= 100, f"input.window_percentiles cannot be {low} and {high}.")
+        if self.window_hu is not None:
+            _require(self.window_hu[0] < self.window_hu[1], f"input.window_hu cannot be {self.window_hu}.")
         _require(0 <= self.margin < 1, f"input.margin is a share of the region's side, and cannot be {self.margin}.")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.geometry import VolumeGrid
-from hilum.image import LESIONS, LUNGS, Code, Image, Label, LabelMap, Quantity
+from hilum.image import LESIONS, LOBES, LUNGS, Image, LabelMap, Quantity
 from hilum.provenance import Json, Step
 
 from .body import Body, draw_body
@@ -20,17 +19,6 @@ from .noise import Field, value_noise
 from .organs import paint_breasts, paint_organs
 from .skeleton import paint_ribs, paint_skeleton
 from .vessels import paint_lung_vessels
-
-LOBES: Mapping[int, Label] = MappingProxyType(
-    {
-        1: Label("right-upper-lobe", Code("42400003", "SCT", "Upper lobe of right lung"), (86, 180, 233)),
-        2: Label("right-middle-lobe", Code("72481006", "SCT", "Middle lobe of right lung"), (240, 228, 66)),
-        3: Label("right-lower-lobe", Code("266005", "SCT", "Lower lobe of right lung"), (0, 114, 178)),
-        4: Label("left-upper-lobe", Code("44714003", "SCT", "Upper lobe of left lung"), (0, 158, 115)),
-        5: Label("left-lower-lobe", Code("41224006", "SCT", "Lower lobe of left lung"), (213, 94, 0)),
-    }
-)
-"""Labels of the five lobes."""
 
 Corner = tuple[float, float, float]
 

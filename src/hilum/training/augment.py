@@ -55,7 +55,15 @@ def place_anyhow(window: Window, size: int, how: Augment, rng: np.random.Generat
 
 
 def seen(film: NDArray[np.uint8], placement: Placement) -> NDArray[np.uint8]:
-    """A film as placed, bilinear; black beyond its edges."""
+    """A film as placed, bilinear; black beyond its edges.
+
+    A film that shrinks is blurred first by as much as the triangle filter of
+    :func:`hilum.preprocessing.radiograph.look` blurs it.
+    """
+    shrinking = np.sqrt(abs(np.linalg.det(placement.matrix[:, :2])))
+    if shrinking > 1.0:
+        sigma = float(np.sqrt((shrinking**2 - 1.0) / 6.0))
+        film = np.asarray(cv2.GaussianBlur(film, (0, 0), sigma), dtype=np.uint8)
     return _warp(film, placement, cv2.INTER_LINEAR, 0)
 
 

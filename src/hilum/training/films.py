@@ -45,6 +45,13 @@ STORED_SIDE = 420
 SENIOR_WEIGHT = 0.65
 """Of the senior reader's Brixia grades against the junior's: the senior is the reference."""
 
+AFFECTED_SHARE, AFFECTED_SPREAD = 0.17, 0.08
+"""Share of a zone that opacity has to cover for readers of the six-zone score to count it, and how sharply they do:
+the logistic curve through the outlines that agrees best with readers on training films that have both."""
+
+AFFECTED_BY_GRADE = np.array([0.08, 0.55, 0.95, 0.98])
+"""How often readers of the six-zone score count a zone of each Brixia grade, on training films that have both."""
+
 PHANTOM_SOURCE = "phantom"
 """What the column ``source`` says of computed films."""
 
@@ -205,12 +212,11 @@ class Films(Dataset[dict[str, Tensor]]):
             here = np.array([0, 2, 1], dtype=np.uint8)[here]
         numbers = zones(here)
         stacked = (numbers[None] == np.arange(1, 7, dtype=np.uint8)[:, None, None]).astype(np.float32)
-        return {
-            "film": self._film(film, placement, rng),
-            "zones": stacked,
-            "lesions": _lesion_bits(case, placement),
-            **_scores(case, is_flipped=placement.is_flipped),
-        }
+        lesions = _lesion_bits(case, placement)
+        scores = _scores(case, is_flipped=placement.is_flipped)
+        if case.lesions is not None:
+            scores["affected"] = _affected(lesions, stacked)
+        return {"film": self._film(film, placement, rng), "zones": stacked, "lesions": lesions, **scores}
 
 
 def _bits(
@@ -234,6 +240,15 @@ def _lesion_bits(case: FilmCase, placement: Placement) -> NDArray[np.uint8]:
     return np.full((placement.size, placement.size), 1 if case.is_healthy else UNKNOWN, dtype=np.uint8)
 
 
+def _affected(lesions: NDArray[np.uint8], in_zone: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By zone, how likely readers count it, from the outlines in it; NaN for a zone out of sight. Shape (6,)."""
+    opacity = ((lesions & 1) == 0).astype(np.float32)
+    area = in_zone.sum(axis=(1, 2))
+    share = (in_zone * opacity).sum(axis=(1, 2)) / np.maximum(area, 1.0)
+    chance = 1.0 / (1.0 + np.exp((AFFECTED_SHARE - share) / AFFECTED_SPREAD))
+    return np.where(area > 0, chance, np.nan).astype(np.float32)
+
+
 def _scores(case: FilmCase, *, is_flipped: bool) -> dict[str, NDArray[np.float32]]:
     """Targets from readers: NaN where unknown. Zones are exchanged where the film is mirrored."""
     brixia = np.full((len(ZONES), 3), np.nan, dtype=np.float32)
@@ -245,6 +260,7 @@ def _scores(case: FilmCase, *, is_flipped: bool) -> dict[str, NDArray[np.float32
         senior = _at_least(case.brixia_senior.zones)
         junior = senior if case.brixia_junior is None else _at_least(case.brixia_junior.zones)
         brixia = SENIOR_WEIGHT * senior + (1 - SENIOR_WEIGHT) * junior
+        affected = np.interp(brixia.sum(axis=1), np.arange(4), AFFECTED_BY_GRADE).astype(np.float32)
     if is_flipped:
         order = [3, 4, 5, 0, 1, 2]
         brixia, affected = brixia[order], affected[order]

@@ -80,7 +80,7 @@ def test_a_minimal_card_has_the_defaults(tmp_path: Path) -> None:
         ("std = [1.0]", "std = [1.0]\nwindow_percentiles = [99, 1]", "cannot be 99.0 and 1.0"),
         ("std = [1.0]", "std = [1.0]\nmargin = 5", "cannot be 5.0"),
         ('"radiograph"', '"radiogram"', r"No value of input.quantity named 'radiogram'. Did you mean 'radiograph'\?"),
-        ('"cxr-lungs"', '"ct-lungs"', r"No value of task named 'ct-lungs'. Did you mean 'cxr-lungs'\?"),
+        ('"cxr-lungs"', '"cx-lungs"', r"No value of task named 'cx-lungs'. Did you mean 'cxr-lungs'\?"),
         ('"sigmoid"', '"relu"', "No value of outputs.lungs.activation named 'relu'"),
         ('["right-lung", "left-lung"]', '["right-lung"]', "needs 2 different names of channels, and has right-lung"),
         ('["right-lung", "left-lung"]', '["lung", "lung"]', "needs 2 different names"),

@@ -1,7 +1,8 @@
 """A PNG encoder for what Hilum writes: fast, and the same bytes on every run.
 
 Pillow tries five filters on every row, which costs more than the compression itself. Two filters suffice here:
-none for label maps (long runs of one number), and *Up* (difference to the row above) for pictures.
+none for label maps (long runs of one number), and *Up* (difference to the row above) for pictures. ISA-L deflates
+four times as fast as zlib at its fastest, into fewer bytes; where there is no build of it, zlib takes its place.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+try:
+    from isal.isal_zlib import compress
+except ImportError:  # pragma: no cover - where the package is not built for the processor
+    from zlib import compress
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 """The first eight bytes of every PNG file."""
 
 _GREY, _RGB = 0, 2
 _NONE, _UP = 0, 2
-_FASTEST = 1
+_FAST = 1
+"""Level of either compressor."""
 
 
 def encode_png(array: NDArray[Any], *, is_picture: bool) -> bytes:
@@ -44,7 +51,7 @@ def encode_png(array: NDArray[Any], *, is_picture: bool) -> bytes:
         raise ValueError(f"PNG cannot hold an array of type {array.dtype} and shape {array.shape}")
     rows, columns = array.shape[:2]
     header = struct.pack(">IIBBBBB", columns, rows, 8 * array.itemsize, _RGB if is_rgb else _GREY, 0, 0, 0)
-    pixels = zlib.compress(_filtered(array, _UP if is_picture else _NONE).data, _FASTEST)
+    pixels = compress(_filtered(array, _UP if is_picture else _NONE).data, _FAST)
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 

@@ -30,12 +30,14 @@ class ReadSettings:
     zip_max_ratio : largest ratio of unpacked to packed size of one entry
     zip_max_files : most entries in a zip file
     max_megapixels : largest film, in millions of pixels
+    max_megavoxels : largest volume, in millions of voxels; a chest of 1,000 slices has 262
     """
 
     zip_max_mb: int = 2000
     zip_max_ratio: int = 200
     zip_max_files: int = 20000
     max_megapixels: int = 100
+    max_megavoxels: int = 700
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,14 @@ class GateSettings:
     ----------
     enabled : False lets every readable film through; the findings are still in the result
     min_side_px : a film with a shorter side is too small
+    min_slices : a CT with fewer slices is no volume
+    min_slice_px : a CT whose slices have a shorter side is too small
     """
 
     enabled: bool = True
     min_side_px: int = 128
+    min_slices: int = 5
+    min_slice_px: int = 48
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,12 @@ from hilum.settings import ReadSettings
 
 from .content import Content
 from .dicom import Dicom
+from .metaimage import MetaImage
+from .nifti import Nifti
+from .nrrd import Nrrd
 from .raster import BMP, JPEG, PNG
 from .tiff import Tiff
+from .volume import VolumeReader
 
 
 class Reader(Protocol):
@@ -31,7 +35,7 @@ class Reader(Protocol):
         ...
 
     def read(self, content: Content, settings: ReadSettings) -> Image:
-        """The film in the file."""
+        """The film or CT in the file."""
         ...
 
 
@@ -44,14 +48,23 @@ READERS.add("tiff")(Tiff())
 READERS.add("bmp")(BMP)
 READERS.add("dicom")(Dicom())
 
+VOLUME_READERS: Registry[VolumeReader] = Registry("reader of volumes")
+"""The readers of files that hold a whole CT, or a mask of one, packed by gzip or not; also among the others."""
+
+VOLUME_READERS.add("nifti")(Nifti())
+VOLUME_READERS.add("nrrd")(Nrrd())
+VOLUME_READERS.add("metaimage")(MetaImage())
+for _name in VOLUME_READERS:
+    READERS.add(_name)(VOLUME_READERS[_name])
+
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
     b"%PDF": "a PDF document",
     b"GIF8": "a GIF picture",
-    b"\x1f\x8b": "compressed with gzip (a NIfTI volume, perhaps)",
-    b"\x5c\x01\0\0": "a NIfTI volume",
-    b"NRRD": "an NRRD volume",
-    b"ObjectType": "a MetaImage header",
+    b"\x1f\x8b": "compressed with gzip, and no volume",
+    b"\x5c\x01\0\0": "an ANALYZE header, which does not say where right and left are",
+    b"NRRD": "an NRRD file of a version that is not read",
+    b"ObjectType": "a MetaImage object that is no image",
     b"RIFF": "a RIFF container (a WebP picture, perhaps)",
     b"7z\xbc\xaf": "a 7-Zip archive",
     b"Rar!": "a RAR archive",
@@ -64,7 +77,7 @@ _FOREIGN = {
 
 
 def read_content(content: Content, settings: ReadSettings) -> Image:
-    """The film in a file's bytes.
+    """The film or CT in a file's bytes.
 
     Raises
     ------
@@ -81,7 +94,7 @@ def read_content(content: Content, settings: ReadSettings) -> Image:
     raise content.error(
         UnsupportedFormat,
         f"it is {_what_it_is(head)}",
-        f"Films are read from {known}, and from folders and zip files of these.",
+        f"Images are read from {known}, and from folders and zip files of these.",
     )
 
 
@@ -90,8 +103,6 @@ def _what_it_is(head: bytes) -> str:
     for beginning, phrase in _FOREIGN.items():
         if head.startswith(beginning):
             return phrase
-    if head[344:347] in (b"n+1", b"ni1"):
-        return "a NIfTI volume"
     if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
         return "a HEIC or AVIF picture"
     if not any(byte < 9 or 13 < byte < 32 for byte in head):

@@ -26,7 +26,6 @@ MIN_REGION_SHARE = 0.0005
 """A region smaller than this share of the film's pixels is not measured. A zone is about 4 % of a usual film; one
 a hundred times smaller (about 500 pixels of 1024 x 1024) is a scrap of mask that a few pixels would decide."""
 
-_BITS = len(ZONES) + 1
 _SIDES = (Side.RIGHT, Side.LEFT)
 
 
@@ -89,14 +88,14 @@ def _is_opaque(lesions: NDArray[np.uint8], labels: LabelMap) -> NDArray[np.bool_
 
 
 def _counts(zone_map: NDArray[np.uint8], opacity: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Pixels without and with opacity, shape (2, 7), of no zone and of the six zones; one pass over the film."""
-    codes = zone_map + opacity.view(np.uint8) * np.uint8(_BITS)
-    return np.bincount(codes.ravel(order="K"), minlength=2 * _BITS).reshape(2, _BITS)
+    """Pixels, and those with opacity, of the six zones; shape (2, 6)."""
+    inside = [zone_map == number for number in range(1, len(ZONES) + 1)]
+    return np.array([[np.count_nonzero(zone) for zone in inside], [np.count_nonzero(zone & opacity) for zone in inside]])
 
 
 def _shares(counts: NDArray[np.intp], smallest: float) -> Involvement:
-    whole: dict[str, int] = dict(zip(ZONES, counts.sum(axis=0)[1:].tolist(), strict=True))
-    opaque: dict[str, int] = dict(zip(ZONES, counts[1, 1:].tolist(), strict=True))
+    whole: dict[str, int] = dict(zip(ZONES, counts[0].tolist(), strict=True))
+    opaque: dict[str, int] = dict(zip(ZONES, counts[1].tolist(), strict=True))
     made: dict[str, Measured] = {}
     for side in _SIDES:
         members = [zone for zone in ZONES if side_of(zone) is side]

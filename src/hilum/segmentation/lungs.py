@@ -118,6 +118,6 @@ def tidy(chances: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.
 
 def _lung_of(side: int, chances: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Where the network sees one lung: its large parts without holes. Shape (size, size)."""
-    likeliest = chances.argmax(axis=0) == side
-    any_lung = (1.0 - chances[0] > 0.5) & (chances[side] >= chances[3 - side])
-    return filled(largest_parts(likeliest | any_lung, share=SECOND_PART_SHARE))
+    own = chances[side]
+    lung = (chances[0] < np.maximum(own, np.float32(0.5))) & (own >= chances[3 - side])
+    return filled(largest_parts(lung, share=SECOND_PART_SHARE))

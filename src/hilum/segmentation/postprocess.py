@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import cc3d
@@ -13,30 +14,24 @@ Mask = NDArray[np.bool_]
 
 def largest_parts(mask: Mask, *, share: float) -> Mask:
     """The largest connected part (8 neighbours), and those of at least ``share`` of its area."""
-    parts, areas = _parts(mask, connectivity=8)
-    if len(areas) < 2:
-        return mask
-    keep = areas >= share * areas[1:].max()
-    keep[0] = False
-    return keep[parts]
+    return _kept(mask, lambda areas: areas >= share * areas.max())
 
 
 def parts_of_at_least(mask: Mask, pixels: float) -> Mask:
     """The connected parts (8 neighbours) of at least so many pixels."""
-    if not mask.any():
-        return mask
-    parts, areas = _parts(mask, connectivity=8)
-    keep = areas >= pixels
-    keep[0] = False
-    return mask if keep[1:].all() else keep[parts]
+    return _kept(mask, lambda areas: areas >= pixels)
 
 
 def filled(mask: Mask) -> Mask:
     """The mask with its holes: what is outside it and not connected (4 neighbours) to the edge of the picture."""
-    parts, areas = _parts(~np.pad(mask, 1), connectivity=4)
-    outside = np.zeros(len(areas), dtype=bool)
-    outside[parts[0, 0]] = True
-    return ~outside[parts][1:-1, 1:-1]
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return mask
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    parts = _parts(~np.pad(mask[box], 1), connectivity=4)
+    made = mask.copy()
+    made[box] = parts[1:-1, 1:-1] != parts[0, 0]
+    return made
 
 
 def grown(mask: Mask) -> Mask:
@@ -49,7 +44,21 @@ def grown(mask: Mask) -> Mask:
     return made
 
 
-def _parts(mask: Mask, *, connectivity: Literal[4, 8]) -> tuple[NDArray[np.integer], NDArray[np.intp]]:
-    """Numbers of the connected parts, and their areas; number 0 is outside."""
-    parts = np.asarray(cc3d.connected_components(np.ascontiguousarray(mask, dtype=np.uint8), connectivity=connectivity))
-    return parts, np.bincount(parts.ravel())
+def _kept(mask: Mask, choose: Callable[[NDArray[np.intp]], Mask]) -> Mask:
+    """The connected parts (8 neighbours) that are chosen by their areas."""
+    numbers = _parts(mask, connectivity=8)[mask]
+    if not len(numbers):
+        return mask
+    keep = np.concatenate(([False], choose(np.bincount(numbers)[1:])))
+    if keep[1:].all():
+        return mask
+    made = np.zeros_like(mask)
+    made[mask] = keep[numbers]
+    return made
+
+
+def _parts(mask: Mask, *, connectivity: Literal[4, 8]) -> NDArray[np.integer]:
+    """Numbers of the connected parts, from 1; 0 is outside."""
+    return np.asarray(
+        cc3d.connected_components(np.ascontiguousarray(mask), connectivity=connectivity, binary_image=True)
+    )

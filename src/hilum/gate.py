@@ -26,21 +26,35 @@ CODES: Mapping[str, str] = MappingProxyType(
         "the lung network.",
         "lateral-view": "A lateral film by its header; networks and scores are for frontal films.",
         "oblique-view": "An oblique film by its header; networks and scores are for frontal films.",
-        "other-body-part": "By its header the film shows another part of the body.",
-        "too-small": "Its shorter side has fewer pixels than the setting `gate.min_side_px`.",
-        "nearly-constant": "Hardly any grey values: an empty film, or a mask given in place of a film.",
+        "other-body-part": "By its header it shows another part of the body, or hardly any of the CT is lung.",
+        "too-small": "Its shorter side has fewer pixels than the setting `gate.min_side_px`, on CT `gate.min_slice_px`.",
+        "nearly-constant": "Hardly any grey values: an empty film or volume, or a mask given in place of a film.",
         "strange-proportions": "One side is more than 2.5 times as long as the other.",
         "for-processing": "The detector's raw image, not the one made for reading.",
         "window-ignored": "The file's display window would have left black and white only, and was not applied.",
-        "orientation-assumed": "The DICOM file does not say which way the patient lies in it; upright was assumed.",
+        "orientation-assumed": "The file does not say which way the patient lies in it; the usual way was assumed.",
         "burned-in-annotation": "By its header the film has text burnt in, which may name the patient.",
         "inverted": "The lung network takes the film to be a negative: dark bones on bright lungs.",
         "turned": "The lung network takes the film to lie on its side or upside down.",
         "no-lungs": "Neither lung was found.",
         "one-lung": "One lung was found; nothing is measured on the other.",
-        "cropped-lungs": "A lung is cut by the edge of the film.",
-        "small-lungs": "The lungs take up a tenth of the film or less.",
-        "implausible-lungs": "One lung is less than half as large as the other.",
+        "cropped-lungs": "A lung is cut by the edge of the film or scan.",
+        "small-lungs": "The lungs take up a tenth of the film or less, or hold less than 700 ml on CT.",
+        "implausible-lungs": "One lung is less than half as large as the other, on CT less than 40 %.",
+        "not-hounsfield": "The numbers of the volume are not Hounsfield units: an MR image, an 8-bit picture, or scaled "
+        "to another range.",
+        "shifted-hounsfield": "The numbers of the volume are about 1,000 off, as if the rescale intercept was left out "
+        "or applied twice.",
+        "doubtful-hounsfield": "The volume has hardly any voxel as thin as air, or many that are thinner: its rescaling "
+        "may be wrong.",
+        "windowed-ct": "The volume is made of 8-bit pictures; what needs Hounsfield units is not measured.",
+        "mask-given": "The volume holds at most 16 different small numbers: a mask given in place of a scan.",
+        "not-finite": "The volume holds numbers that are not finite; they were taken for air.",
+        "too-few-slices": "The volume has fewer slices than the setting `gate.min_slices`.",
+        "thick-slices": "The slices of the volume are more than 5 mm apart.",
+        "strange-spacing": "The volume's voxels are not of the size that those of a CT are, or it covers no chest.",
+        "geometry-conflict": "The file states two positions of the volume that differ; one of them was used.",
+        "contrast-unknown": "The file does not say whether contrast medium was given.",
     }
 )
 """Every code that a finding can have, and what it means, in one sentence."""
@@ -71,7 +85,7 @@ def before(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
     a WARNING instead.
     """
     found = (*image.findings, *_by_view(image), *_by_size(image, settings), *_by_contrast(image.array))
-    return _tempered(found, settings)
+    return tempered(found, settings)
 
 
 def after(
@@ -102,7 +116,7 @@ def after(
     if inverted_probability >= 0.5:
         message = "It looks like a negative, with dark bones on bright lungs; check how it was exported."
         found.append(Finding("inverted", Gravity.WARNING, message))
-    return _tempered([*found, *_by_lungs(lungs)], settings)
+    return tempered([*found, *_by_lungs(lungs)], settings)
 
 
 def refuse(findings: Iterable[Finding], path: Path | str | None) -> None:
@@ -118,7 +132,7 @@ def refuse(findings: Iterable[Finding], path: Path | str | None) -> None:
             )
 
 
-def _tempered(found: Iterable[Finding], settings: GateSettings) -> tuple[Finding, ...]:
+def tempered(found: Iterable[Finding], settings: GateSettings) -> tuple[Finding, ...]:
     """The findings, none of them an error if the gate is switched off."""
     if settings.enabled:
         return tuple(found)

@@ -107,7 +107,7 @@ def small():
 @pytest.fixture(scope="session")
 def lung_recipe(small):
     """Stage I on every kind of film."""
-    return small("cxr-lungs")
+    return small("cxr-lungs-pretrain")
 
 
 @pytest.fixture(scope="session")

@@ -97,16 +97,26 @@ def test_what_is_no_film_has_no_lungs_and_no_other_kind(cases, lung_recipe):
         assert bool(torch.isnan(found["kind"][1:]).all())
 
 
+def test_outlines_tell_how_likely_readers_count_each_zone(cases, lesion_recipe):
+    made = sample(cases["outlined-train"], lesion_recipe, augment=False)
+    opaque = (made["lesions"] & 1) == 0
+    share = np.array([opaque[zone > 0].mean() for zone in made["zones"]])
+    affected = np.asarray(made["affected"])
+    assert (affected[share < 0.01] < 0.2).all()
+    assert (affected[share > 0.4] > 0.9).all()
+    assert (np.argsort(affected, kind="stable") == np.argsort(share, kind="stable")).all()
+
+
 def test_readers_grades_become_steps_and_nan_where_there_are_none(cases, lesion_recipe):
     made = sample(cases["outlined-train"], lesion_recipe, augment=False)
     assert made["brixia"].sum(1).tolist() == [0, 1, 2, 3, 0, 0]
     assert made["brixia"][2].tolist() == [1, 1, 0]
     assert made["six-zone"].tolist() == [2]
     assert np.isnan(made["extent"]).all()
-    assert np.isnan(made["affected"]).all()
     assert made["disease"].tolist() == [1]
     scored = sample(cases["union-train"], lesion_recipe, augment=False)
     assert np.isnan(scored["brixia"]).all()
+    assert np.isnan(scored["affected"]).all()
     assert scored["extent"].tolist() == [3]
     assert set(np.unique(scored["lesions"])) == {7}
 

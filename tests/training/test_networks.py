@@ -15,12 +15,14 @@ ENCODER = "timm-tf_efficientnet_lite0"
 SHAPES = {
     "cxr-lungs": [(2, 3, 64, 64), (2, 3, 64, 64), (2, 3)],
     "cxr-lesions": [(2, 3, 64, 64), (2, 1), (2, 6, 3), (2, 6)],
+    "ct-lungs": [(2, 3, 64, 64)],
+    "ct-lesions": [(2, 4, 64, 64)],
 }
 
 
 def made(task):
     torch.manual_seed(1)
-    architecture = {"cxr-lungs": "DeepLabV3Plus", "cxr-lesions": "FPN"}[task]
+    architecture = "DeepLabV3Plus" if task.endswith("lungs") else "FPN"
     return NETWORKS[task](architecture, ENCODER, pretrained=False).eval()
 
 
@@ -28,6 +30,7 @@ def made(task):
 def test_outputs_have_the_shapes_that_their_names_promise(task):
     network = made(task)
     inputs = {"film": torch.rand(2, 1, 64, 64), "zones": torch.ones(2, 6, 64, 64)}
+    inputs["slice"] = inputs["film"]
     with torch.inference_mode():
         found = network(*(inputs[name] for name in network.inputs))
     assert [tuple(value.shape) for value in found] == SHAPES[task]

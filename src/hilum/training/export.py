@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hilum.errors import ModelError, SettingsError
-from hilum.image import Quantity
+from hilum.image import LESIONS, Quantity
 from hilum.models.card import CARD, WEIGHTS, Card, FurtherInput, ImageInput, Metric, Output, TrainingData
 from hilum.models.card_writer import write_card
 from hilum.models.runtime import open_runtime
 from hilum.models.structure import build
+from hilum.preprocessing.ct import LUNG_MARGIN as SLICE_MARGIN
 from hilum.preprocessing.radiograph import HIGH_PERCENTILE, LOW_PERCENTILE, LUNG_MARGIN
 from hilum.provenance import hash_file
 from hilum.segmentation.zones import ZONES
@@ -30,6 +31,8 @@ from hilum.settings import RuntimeSettings
 from .half import to_half_storage
 from .networks import NETWORKS
 from .recipe import Recipe
+from .slices import WINDOW_HU
+from .task import SLICE_TASKS
 
 TOLERANCE = 0.02
 """Largest difference of a probability between torch in 32 bits and the exported network: what 16-bit weights cost."""
@@ -125,8 +128,13 @@ def about_of(task: str) -> About:
 def outputs_of(recipe: Recipe) -> dict[str, Output]:
     """What the network of a recipe gives, in its order, as probabilities."""
     square = (recipe.size_px, recipe.size_px)
+    sides = ("none", "right", "left")
+    if recipe.task == "ct-lungs":
+        return {"lungs": Output(("batch", 3, *square), "softmax", sides)}
+    if recipe.task == "ct-lesions":
+        classes = ("none", *(label.name for label in LESIONS.values()))
+        return {"lesions": Output(("batch", 4, *square), "softmax", classes)}
     if recipe.task == "cxr-lungs":
-        sides = ("none", "right", "left")
         return {
             "lungs": Output(("batch", 3, *square), "softmax", sides),
             "fields": Output(("batch", 3, *square), "softmax", sides),
@@ -153,7 +161,7 @@ def example_inputs(recipe: Recipe, batch: int) -> tuple[Tensor, ...]:
     rng = np.random.default_rng(7)
     coarse = torch.from_numpy(rng.random((batch, 1, 12, 12), dtype=np.float32))
     film = nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)
-    if recipe.task == "cxr-lungs":
+    if recipe.task != "cxr-lesions":
         return (film,)
     zones = torch.zeros(batch, 6, side, side)
     for number in range(6):
@@ -214,7 +222,6 @@ def _card(
         shape = ("batch", 6, recipe.size_px, recipe.size_px)
         meaning = f"1 in the zone and 0 elsewhere; thirds of equal area of each lung: {', '.join(ZONES)}."
         further["further_inputs"] = (FurtherInput("zones", shape, meaning),)
-    lungs = recipe.task == "cxr-lesions"
     return Card(
         name=name,
         version=about.version,
@@ -225,21 +232,29 @@ def _card(
         recipe=recipe.name,
         intended_use=about.intended_use,
         limits=about.limits,
-        input=ImageInput(
-            "film",
-            ("batch", 1, recipe.size_px, recipe.size_px),
-            Quantity.RADIOGRAPH,
-            (recipe.size_px, recipe.size_px),
-            mean=(0.0,),
-            std=(1.0,),
-            window_percentiles=(LOW_PERCENTILE, HIGH_PERCENTILE),
-            region="lungs" if lungs else "image",
-            margin=LUNG_MARGIN if lungs else 0.0,
-            fit="pad",
-        ),
+        input=_image_input(recipe),
         outputs=dict(outputs),
         thresholds=dict(thresholds),
         training_data=about.training_data,
         metrics=metrics,
         **further,
+    )
+
+
+def _image_input(recipe: Recipe) -> ImageInput:
+    """What the network looks at: the whole image or the box about the lungs, in grey or in Hounsfield units."""
+    about_lungs, on_ct = recipe.task.endswith("lesions"), recipe.task in SLICE_TASKS
+    margin = SLICE_MARGIN if on_ct else LUNG_MARGIN
+    return ImageInput(
+        NETWORKS[recipe.task].inputs[0],
+        ("batch", 1, recipe.size_px, recipe.size_px),
+        Quantity.HOUNSFIELD if on_ct else Quantity.RADIOGRAPH,
+        (recipe.size_px, recipe.size_px),
+        mean=(0.0,),
+        std=(1.0,),
+        window_percentiles=(0.0, 100.0) if on_ct else (LOW_PERCENTILE, HIGH_PERCENTILE),
+        window_hu=WINDOW_HU if on_ct else None,
+        region="lungs" if about_lungs else "image",
+        margin=margin if about_lungs else 0.0,
+        fit="pad",
     )

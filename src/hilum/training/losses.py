@@ -11,7 +11,15 @@ from torch import Tensor
 from torch.nn import functional
 
 UNKNOWN = 7
-"""The set of all three classes: says nothing."""
+"""The set of all three classes of a film: says nothing."""
+
+UNKNOWN_ON_CT = 15
+"""The same for the four classes of lesions on CT."""
+
+
+def says_nothing(classes: int) -> int:
+    """The set of all of so many classes."""
+    return (1 << classes) - 1
 
 
 def allowed(bits: Tensor, classes: int = 3) -> Tensor:
@@ -26,23 +34,25 @@ def partial_cross_entropy(raw: Tensor, bits: Tensor) -> Tensor:
     """
     may = allowed(bits, raw.shape[1])
     log_chance = functional.log_softmax(raw.float(), dim=1).masked_fill(may == 0, -1e4)
-    known = (bits != UNKNOWN).float()
+    known = (bits != says_nothing(raw.shape[1])).float()
     return -(torch.logsumexp(log_chance, dim=1) * known).sum() / known.sum().clamp(min=1.0)
 
 
 def partial_dice(raw: Tensor, bits: Tensor) -> Tensor:
     """One minus the soft Dice over the batch: of any structure, and of each where it is told apart.
 
-    ``raw`` (N, 3, H, W), ``bits`` (N, H, W). Pixels whose set says nothing are left out; for the single structures so
-    are whole pictures in which any pixel is "one of the two".
+    ``raw`` (N, C, H, W), ``bits`` (N, H, W). Pixels that may be none or something are left out; for a single
+    structure so are whole pictures in which any pixel is either that structure or another.
     """
     chance = torch.softmax(raw.float(), dim=1)
-    known = bits != UNKNOWN
-    terms = [_soft_dice(1.0 - chance[:, 0], (bits & 1) == 0, known)]
-    told_apart = ~(bits == 6).flatten(1).any(1)
-    apart = known & told_apart[:, None, None]
-    if bool(apart.any()):
-        terms += [_soft_dice(chance[:, c], bits == (1 << c), apart) for c in (1, 2)]
+    may_be_none = (bits & 1) > 0
+    terms = [_soft_dice(1.0 - chance[:, 0], ~may_be_none, ~may_be_none | (bits == 1))]
+    is_known = bits != says_nothing(raw.shape[1])
+    for c in range(1, raw.shape[1]):
+        either = ((bits >> c) & 1 > 0) & (bits != (1 << c)) & is_known
+        apart = is_known & ~either.flatten(1).any(1)[:, None, None]
+        if bool(apart.any()):
+            terms.append(_soft_dice(chance[:, c], bits == (1 << c), apart))
     return torch.stack(terms).mean()
 
 

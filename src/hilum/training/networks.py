@@ -124,5 +124,41 @@ class LesionNetwork(nn.Module):
         return lesions, disease, severity[..., :3], severity[..., 3]
 
 
-NETWORKS: dict[str, type[LungNetwork | LesionNetwork]] = {"cxr-lungs": LungNetwork, "cxr-lesions": LesionNetwork}
+class SliceLungNetwork(nn.Module):
+    """The lungs on an axial slice of a CT.
+
+    Input ``slice`` (N, 1, S, S) in [0, 1]. Output of raw numbers: ``lungs`` (N, 3, S, S), softmax over none, the
+    patient's right and left.
+    """
+
+    inputs = ("slice",)
+    outputs = ("lungs",)
+    classes = 3
+
+    def __init__(self, architecture: str, encoder: str, *, pretrained: bool = True) -> None:
+        super().__init__()
+        self.net: Any = body(architecture, encoder, self.classes, pretrained=pretrained)
+
+    def forward(self, slices: Tensor) -> tuple[Tensor]:
+        """Raw numbers of the output."""
+        return (self.net.segmentation_head(self.net.decoder(self.net.encoder(_as_colour(slices)))),)
+
+
+class SliceLesionNetwork(SliceLungNetwork):
+    """Lesions on an axial slice of a CT, in the window about the lungs.
+
+    Input ``slice`` (N, 1, S, S) in [0, 1]. Output of raw numbers: ``lesions`` (N, 4, S, S), softmax over none,
+    ground-glass, consolidation, effusion.
+    """
+
+    outputs = ("lesions",)
+    classes = 4
+
+
+NETWORKS: dict[str, type[LungNetwork | LesionNetwork | SliceLungNetwork]] = {
+    "cxr-lungs": LungNetwork,
+    "cxr-lesions": LesionNetwork,
+    "ct-lungs": SliceLungNetwork,
+    "ct-lesions": SliceLesionNetwork,
+}
 """The network of each task of a model card."""

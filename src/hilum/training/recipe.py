@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from hilum.errors import SettingsError
+from hilum.models.card import Task
 from hilum.models.structure import build
 from hilum.registry import unknown
 
@@ -24,7 +25,9 @@ class Augment:
     scale, aspect, rotation_degrees, shift : largest change: factor, factor, degrees, share of the window's side
     flip : probability of a mirror image; sides and zones are exchanged with it
     intensity : 0 to 1, strength of changes of contrast, gamma, blur, noise, shading
-    inverted, turned : probability of a negative, and of a quarter or half turn, told to the network as such
+    inverted, turned : probability of a negative, and of a quarter or half turn, told to the network as such; on CT
+        ``turned`` is that of a slice whose front is below
+    inserted : probability that opacities are put into the lungs; CT only
     """
 
     scale: float = 1.2
@@ -35,6 +38,7 @@ class Augment:
     intensity: float = 1.0
     inverted: float = 0.0
     turned: float = 0.0
+    inserted: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Recipe:
     Attributes
     ----------
     name : of the recipe
-    task : ``cxr-lungs`` or ``cxr-lesions``
+    task : as on the card of a network, such as ``cxr-lungs``
     architecture, encoder : as in segmentation-models-pytorch
     size_px : side of the network's square input
     steps, batch : length of the training
@@ -52,14 +56,14 @@ class Recipe:
     average : decay of the exponential moving average of the weights, which is what is kept
     precision : ``32-true`` or ``bf16-mixed``
     seed : of everything drawn
-    mix : share of the batch by kind of film, see :mod:`hilum.training.films`
+    mix : share of the batch by kind, see :mod:`hilum.training.films` and :mod:`hilum.training.slices`
     losses : weight by name, see :mod:`hilum.training.task`
     start_from : name of the recipe whose weights this one refines; empty for ImageNet weights
     lungs : where stage II takes its lung masks from: the ``reference``, or the shipped lung ``network``
     """
 
     name: str
-    task: Literal["cxr-lungs", "cxr-lesions"]
+    task: Task
     architecture: str
     encoder: str
     size_px: int

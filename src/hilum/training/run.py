@@ -19,10 +19,15 @@ from hilum.errors import SettingsError
 from .films import Films, Lungs, Sample, kind_for_lesions, kind_for_lungs, stored
 from .negatives import negatives
 from .recipe import Recipe
-from .task import FilmTask
+from .slices import Slices, samples_for
+from .task import SLICE_TASKS, FilmTask
 
 WEIGHTS = "weights.pt"
 """File of the averaged weights in a training's folder."""
+
+
+WATCHED_EVERY = 3
+"""Of the slices for validation every so-manieth is watched during training: neighbours are much alike."""
 
 
 def train(
@@ -56,14 +61,11 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     lightning.seed_everything(recipe.seed, verbose=False)
-    cases = [case for folder in data for case in read_cases(folder)]
-    lungs = lungs_of(recipe)
     task = FilmTask(recipe, pretrained=start is None)
     if start is not None:
         task.network.load_state_dict(torch.load(start, weights_only=True))
     task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    training = Films(_samples(recipe, in_split(cases, "train"), others), recipe, lungs=lungs, augment=True)
-    watched = Films(_watched(recipe, in_split(cases, "val")), recipe, lungs=lungs, augment=False)
+    training, watched = _sets(recipe, data, others)
     average = EMAWeightAveraging(decay=recipe.average)
     keep = ModelCheckpoint(output / "checkpoints", monitor="val/score", mode="max", save_top_k=-1, save_last=True)
     trainer = lightning.Trainer(
@@ -110,16 +112,32 @@ def reference_lungs(case: FilmCase) -> NDArray[np.uint8] | None:
     return None if path is None else stored(str(path), True, case.aspect)
 
 
+def _sets(recipe: Recipe, data: Sequence[Path], others: Sequence[Path]) -> tuple[Films | Slices, Films | Slices]:
+    """What is trained on, and what is watched."""
+    if recipe.task in SLICE_TASKS:
+        samples = samples_for(recipe, data, "train")
+        _require_kinds(recipe, {sample.kind for sample in samples})
+        few = samples_for(recipe, data, "val")[::WATCHED_EVERY]
+        return Slices(samples, recipe, augment=True), Slices(few, recipe, augment=False)
+    cases = [case for folder in data for case in read_cases(folder)]
+    lungs = lungs_of(recipe)
+    training = Films(_samples(recipe, in_split(cases, "train"), others), recipe, lungs=lungs, augment=True)
+    return training, Films(_watched(recipe, in_split(cases, "val")), recipe, lungs=lungs, augment=False)
+
+
+def _require_kinds(recipe: Recipe, present: set[str]) -> None:
+    missing = sorted(set(recipe.mix) - present)
+    if missing:
+        raise SettingsError(f"The recipe {recipe.name} draws samples of the kinds {missing}, and the data hold none.")
+
+
 def _samples(recipe: Recipe, cases: Sequence[FilmCase], others: Sequence[Path]) -> list[Sample]:
     kind_of = kind_for_lungs if recipe.task == "cxr-lungs" else kind_for_lesions
     samples = [Sample(kind, case) for case in cases if (kind := kind_of(case)) is not None]
     if "not-a-film" in recipe.mix:
         slices = [path for folder in others for path in _slices(folder)]
         samples += negatives([case.image for case in cases if case.layout == "scored"], slices)
-    present = {sample.kind for sample in samples}
-    missing = sorted(set(recipe.mix) - present)
-    if missing:
-        raise SettingsError(f"The recipe {recipe.name} draws films of the kinds {missing}, and the data hold none.")
+    _require_kinds(recipe, {sample.kind for sample in samples})
     return [sample for sample in samples if sample.kind in recipe.mix]
 
 
@@ -135,7 +153,7 @@ def _watched(recipe: Recipe, cases: Sequence[FilmCase]) -> list[Sample]:
     return [Sample(kind, case) for case in few if (kind := kind_of(case)) is not None]
 
 
-def _drawn(films: Films, recipe: Recipe) -> DataLoader[dict[str, torch.Tensor]]:
+def _drawn(films: Films | Slices, recipe: Recipe) -> DataLoader[dict[str, torch.Tensor]]:
     """Batches whose kinds follow the recipe's mix."""
     count = {kind: sum(s.kind == kind for s in films.samples) for kind in recipe.mix}
     weights = [recipe.mix[s.kind] / count[s.kind] for s in films.samples]

@@ -12,6 +12,12 @@ from . import losses
 from .networks import NETWORKS
 from .recipe import Recipe
 
+SLICE_TASKS = ("ct-lungs", "ct-lesions")
+"""Tasks on slices of CT: each output of the network has one target of its name."""
+
+NOTHING_OR_FLUID = 9
+"""The set of a pixel of CT outside the outlined lungs."""
+
 
 class FilmTask(lightning.LightningModule):
     """Trains the network of a recipe.
@@ -47,6 +53,8 @@ class FilmTask(lightning.LightningModule):
 
     def terms(self, batch: dict[str, Tensor], raw: dict[str, Tensor]) -> dict[str, Tensor]:
         """Every loss of the task, by name."""
+        if self.recipe.task in SLICE_TASKS:
+            return {name: _outline(raw[name], batch[name]) for name in raw}
         if self.recipe.task == "cxr-lungs":
             return {
                 "lungs": _outline(raw["lungs"], batch["lungs"]),
@@ -66,7 +74,9 @@ class FilmTask(lightning.LightningModule):
     def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
         """Keeps what the figures need."""
         raw = {name: value.float() for name, value in self.predict(batch).items()}
-        self._seen += [figures_of(self.recipe.task, one(raw, n), one(batch, n)) for n in range(len(batch["film"]))]
+        self._seen += [
+            figures_of(self.recipe.task, one(raw, n), one(batch, n)) for n in range(len(batch[self.network.inputs[0]]))
+        ]
 
     def on_validation_epoch_end(self) -> None:
         """Means of the figures over the films that have them; ``val/score`` is the mean of those that rise."""
@@ -99,6 +109,10 @@ def _outline(raw: Tensor, bits: Tensor) -> Tensor:
 
 def figures_of(task: str, raw: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
     """Figures of one sample, at the network's own size; only those that its labels allow."""
+    if task in SLICE_TASKS:
+        made = {f"dice-{name}": _dice(raw[name], truth[name]) for name in raw}
+        made |= _dice_by_class(raw["lesions"], truth["lesions"]) if task == "ct-lesions" else {}
+        return {name: value for name, value in made.items() if not torch.isnan(value)}
     if task == "cxr-lungs":
         made = {f"dice-{name}": _dice(raw[name], truth[name]) for name in ("lungs", "fields")}
         made["right-kind"] = ((raw["kind"][:1] > 0) == (truth["kind"][:1] > 0.5)).float().mean()
@@ -115,8 +129,20 @@ def figures_of(task: str, raw: dict[str, Tensor], truth: dict[str, Tensor]) -> d
 
 
 def _dice(raw: Tensor, bits: Tensor) -> Tensor:
-    """Dice of any structure; NaN where the film has no mask or an empty one."""
+    """Dice of any structure where it is known; NaN where there is no mask or an empty one."""
     truth, found = (bits & 1) == 0, raw.argmax(0) > 0
-    if bool((bits == losses.UNKNOWN).all()) or not bool(truth.any()):
+    known = truth | (bits == 1) | (bits == NOTHING_OR_FLUID)
+    if bool((bits == losses.says_nothing(len(raw))).all()) or not bool(truth.any()):
         return torch.tensor(float("nan"))
+    found = found & known
     return 2.0 * (truth & found).sum() / (truth.sum() + found.sum())
+
+
+def _dice_by_class(raw: Tensor, bits: Tensor) -> dict[str, Tensor]:
+    """Dice of each class that a slice shows and whose pixels are told apart."""
+    made: dict[str, Tensor] = {}
+    for c, name in enumerate(("ground-glass", "consolidation", "effusion"), 1):
+        truth, found = bits == (1 << c), raw.argmax(0) == c
+        if bool(truth.any()) and not bool((bits == 6).any()):
+            made[f"dice-{name}"] = 2.0 * (truth & found).sum() / (truth.sum() + found.sum())
+    return made

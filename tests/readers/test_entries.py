@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from hilum.errors import NotAnImage, ReadError, UnsafeArchive, UnsupportedFormat
 from hilum.readers import Entry, find, read
-from hilum.readers.entries import _names, _safe, _Spot
+from hilum.readers.spots import Spot, _safe
+from hilum.readers.spots import names as names_of
 
 
 def names(paths):
@@ -166,9 +167,9 @@ def test_read_takes_a_file_a_folder_or_a_zip_file_with_one_film(put, film, made,
 def test_read_does_not_choose(put, film, tmp_path):
     put("two/a.png", film)
     put("two/b.png", film)
-    with pytest.raises(ReadError, match=r"'.*two' holds 2 files, and one film is wanted. Name one of them"):
+    with pytest.raises(ReadError, match=r"'.*two' holds 2 films or scans, and one is wanted. Name one of them"):
         read(tmp_path / "two")
-    with pytest.raises(ReadError, match=r"holds 2 files"):
+    with pytest.raises(ReadError, match=r"holds 2 films or scans"):
         read(put("two.zip", zipped({"a.png": film, "b.png": film})))
 
 
@@ -187,7 +188,7 @@ def test_a_file_that_may_not_be_read(put, film, monkeypatch):
 
 
 def spots(*paths):
-    return [_Spot(Path("/data") / root / path, None, root, tuple(path.split("/"))) for root, path in paths]
+    return [Spot(Path("/data") / root / path, None, root, tuple(path.split("/"))) for root, path in paths]
 
 
 @pytest.mark.parametrize(
@@ -206,11 +207,11 @@ def spots(*paths):
     ],
 )
 def test_the_plainest_name_that_is_free(paths, expected):
-    assert _names(spots(*paths)) == expected
+    assert names_of(spots(*paths)) == expected
 
 
 def test_names_that_differ_by_case_alone_differ_by_more():
-    made = _names(spots(("r", "A.png"), ("r", "a.png")))
+    made = names_of(spots(("r", "A.png"), ("r", "a.png")))
     assert len({name.casefold() for name in made}) == 2
 
 
@@ -226,7 +227,7 @@ PATH = st.tuples(
 @given(st.lists(PATH.map(lambda parts: (parts[0], parts[1] + parts[2])), unique=True, max_size=12), st.randoms())
 def test_names_are_unique_safe_and_independent_of_order(paths, shuffler: random.Random):
     paths = [(root, path) for root, path in paths if not set(path.split("/")) & {".", "..", ""}]
-    made = dict(zip(paths, _names(spots(*paths)), strict=True))
+    made = dict(zip(paths, names_of(spots(*paths)), strict=True))
     assert len({name.casefold() for name in made.values()}) == len(made)
     for name in made.values():
         assert name
@@ -234,7 +235,7 @@ def test_names_are_unique_safe_and_independent_of_order(paths, shuffler: random.
         assert not name.startswith(".")
     shuffled = list(paths)
     shuffler.shuffle(shuffled)
-    assert dict(zip(shuffled, _names(spots(*shuffled)), strict=True)) == made
+    assert dict(zip(shuffled, names_of(spots(*shuffled)), strict=True)) == made
 
 
 @given(st.text(max_size=300))

@@ -6,14 +6,13 @@ import copy
 import sys
 import zipfile
 import zlib
-from collections.abc import Generator
-from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from hilum.errors import ReadError, UnsafeArchive
 from hilum.settings import ReadSettings
 
-from .content import Content
+from .content import HEAD_BYTES, Content
 
 _BLOCK = 1 << 20
 """Bytes unpacked at a time."""
@@ -37,8 +36,22 @@ def members(path: Path, settings: ReadSettings) -> tuple[str, ...]:
     ReadError
         It is damaged.
     """
-    with _open(path, settings) as archive:
-        return tuple(sorted(info.filename for info in archive.infolist() if not info.is_dir()))
+    return tuple(sorted(info.filename for info in _open(path, settings).infolist() if not info.is_dir()))
+
+
+def head(path: Path, member: str, settings: ReadSettings) -> bytes:
+    """The first bytes of a file in an archive; none if it is damaged, which whoever loads it will hear.
+
+    Raises
+    ------
+    UnsafeArchive, ReadError
+        As for :func:`members`.
+    """
+    try:
+        with _open(path, settings).open(member) as file:
+            return file.read(HEAD_BYTES)
+    except (KeyError, *_BROKEN):
+        return b""
 
 
 def load(path: Path, member: str, settings: ReadSettings) -> Content:
@@ -55,31 +68,40 @@ def load(path: Path, member: str, settings: ReadSettings) -> Content:
         It is damaged, encrypted, or not there.
     """
     place = f"'{member}' in '{path}'"
-    with _open(path, settings) as archive:
-        try:
-            info = archive.getinfo(member)
-            if info.flag_bits & 1:
-                raise ReadError(f"Cannot read {place}: it is encrypted. Unpack it with its password.", path=path)
-            data = _unpack(archive, info, place, path)
-        except KeyError as error:
-            raise ReadError(f"There is no '{member}' in '{path}'. Check its name.", path=path) from error
-        except _BROKEN as error:
-            raise UnsafeArchive(
-                f"Cannot read {place}: it does not unpack to what the archive states ({error}). Pack it again.",
-                path=path,
-            ) from error
+    archive = _open(path, settings)
+    try:
+        info = archive.getinfo(member)
+        if info.flag_bits & 1:
+            raise ReadError(f"Cannot read {place}: it is encrypted. Unpack it with its password.", path=path)
+        data = _unpack(archive, info, place, path)
+    except KeyError as error:
+        raise ReadError(f"There is no '{member}' in '{path}'. Check its name.", path=path) from error
+    except _BROKEN as error:
+        raise UnsafeArchive(
+            f"Cannot read {place}: it does not unpack to what the archive states ({error}). Pack it again.",
+            path=path,
+        ) from error
     return Content(PurePosixPath(member).name, place, f"{path}/{member}", data).require_bytes()
 
 
-@contextmanager
-def _open(path: Path, settings: ReadSettings) -> Generator[zipfile.ZipFile, None, None]:
+def _open(path: Path, settings: ReadSettings) -> zipfile.ZipFile:
+    """An archive within its limits; the last few stay open, since a series has its slices read one by one."""
     try:
-        archive = zipfile.ZipFile(path)
+        state = path.stat()
+        return _opened(path.absolute(), (state.st_mtime_ns, state.st_size), path, settings)
     except _BROKEN as error:
         raise ReadError(f"Cannot read the zip file '{path}': {error}. Copy or pack it again.", path=path) from error
-    with archive:
+
+
+@lru_cache(maxsize=4)
+def _opened(absolute: Path, _state: tuple[int, int], path: Path, settings: ReadSettings) -> zipfile.ZipFile:
+    archive = zipfile.ZipFile(absolute)
+    try:
         _check(archive, path, settings)
-        yield archive
+    except BaseException:
+        archive.close()
+        raise
+    return archive
 
 
 def _check(archive: zipfile.ZipFile, path: Path, settings: ReadSettings) -> None:

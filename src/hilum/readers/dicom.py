@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ class Dicom:
 
     def looks_like(self, head: bytes) -> bool:
         """Whether a file that begins so is DICOM, with or without the 128 bytes before its mark."""
-        return head[128:132] == b"DICM" or _begins_with_an_element(head)
+        return is_dicom(head)
 
     def read(self, content: Content, settings: ReadSettings) -> Image:
         """The film as it is meant to be displayed: rescaled, windowed, larger as brighter; on the file's own grid.
@@ -53,8 +54,8 @@ class Dicom:
         from .dicom_tags import BROKEN
 
         try:
-            _check_deflated(content, settings)
-            dataset = _parse(content.data)
+            check_deflated(content, settings)
+            dataset = parse(content.data)
             _check(dataset, content, settings)
             return _image(dataset, content)
         except BROKEN as error:
@@ -64,6 +65,11 @@ class Dicom:
                 f"it begins as a DICOM file, but it is damaged or cut short ({type(error).__name__})",
                 "Export it again.",
             ) from error
+
+
+def is_dicom(head: bytes) -> bool:
+    """Whether a file that begins so is DICOM, with or without the 128 bytes before its mark."""
+    return head[128:132] == b"DICM" or _begins_with_an_element(head)
 
 
 def _begins_with_an_element(head: bytes) -> bool:
@@ -76,10 +82,15 @@ def _begins_with_an_element(head: bytes) -> bool:
     return head[4:6] in _VALUE_REPRESENTATIONS or (group == 8 and length <= 128)
 
 
-def _check_deflated(content: Content, settings: ReadSettings) -> None:
+def is_deflated(head: bytes) -> bool:
+    """Whether a DICOM file that begins so (1,024 bytes) has its elements packed as a whole."""
+    return head[128:132] == b"DICM" and _DEFLATED in head[132:1024]
+
+
+def check_deflated(content: Content, settings: ReadSettings) -> None:
     """Raise UnsafeArchive if the elements of a file of the deflated syntax unpack to more than a zip file's may."""
     data = content.data
-    if data[128:132] != b"DICM" or _DEFLATED not in data[132:1024]:
+    if not is_deflated(data[:1024]):
         return
     start = _META_START + struct.unpack_from("<I", data, _META_START - 4)[0]
     limit = settings.zip_max_ratio * len(data)
@@ -91,12 +102,20 @@ def _check_deflated(content: Content, settings: ReadSettings) -> None:
         )
 
 
-def _parse(data: bytes) -> Dataset:
-    """The file's elements; where it does not say how it is coded, its first elements do."""
+def parse(data: bytes, *, keywords: Sequence[str] = ()) -> Dataset:
+    """The file's elements; where it does not say how it is coded, its first elements do.
+
+    With ``keywords``, those elements alone, and no pixels.
+    """
     import pydicom
     from pydicom import uid
 
-    dataset = pydicom.dcmread(BytesIO(data), force=data[128:132] != b"DICM")
+    dataset = pydicom.dcmread(
+        BytesIO(data),
+        force=data[128:132] != b"DICM",
+        stop_before_pixels=bool(keywords),
+        specific_tags=list(keywords) or None,
+    )
     if "TransferSyntaxUID" not in dataset.file_meta:
         is_implicit, _ = dataset.original_encoding
         dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if is_implicit else uid.ExplicitVRLittleEndian

@@ -63,12 +63,11 @@ def displayed(dataset: Dataset, content: Content) -> tuple[NDArray[Any], tuple[F
     UnsupportedFormat
         No decoder for the transfer syntax is installed, or the photometric interpretation is unknown.
     """
-    decoder, plugin = _decoder(dataset, content)
+    decoder, plugin = decoder_of(dataset, content)
     photometric = text(dataset, "PhotometricInterpretation")
-    if plugin == "gdcm":
-        _require_sound_jpeg(dataset)
     if photometric.startswith("MONOCHROME"):
-        return _monochrome(dataset, _stored(dataset, decoder, plugin), is_inverse=photometric == "MONOCHROME1")
+        return _monochrome(dataset, stored(dataset, decoder, plugin), is_inverse=photometric == "MONOCHROME1")
+    _require_sound_jpeg(dataset, plugin)
     samples, properties = decoder.as_array(dataset, decoding_plugin=plugin)
     if photometric == "PALETTE COLOR":
         return grey(apply_color_lut(samples, dataset))
@@ -79,7 +78,7 @@ def displayed(dataset: Dataset, content: Content) -> tuple[NDArray[Any], tuple[F
     return grey(samples)
 
 
-def _decoder(dataset: Dataset, content: Content) -> tuple[Decoder, str]:
+def decoder_of(dataset: Dataset, content: Content) -> tuple[Decoder, str]:
     """What decodes the pixels, and whose it is: one of :data:`DECODERS`, empty for pixels that are stored plainly."""
     uid = dataset.file_meta.TransferSyntaxUID
     with suppress(NotImplementedError):  # pydicom does not know the syntax
@@ -96,44 +95,46 @@ def _decoder(dataset: Dataset, content: Content) -> tuple[Decoder, str]:
     )
 
 
-def _require_sound_jpeg(dataset: Dataset) -> None:
-    jpeg_stream.require_sound(
-        get_frame(dataset.PixelData, 0, number_of_frames=1),
-        rows=int(dataset.Rows),
-        columns=int(dataset.Columns),
-        samples=int(dataset.SamplesPerPixel),
-    )
+def _require_sound_jpeg(dataset: Dataset, plugin: str, frame: int = 0, frames: int = 1) -> None:
+    if plugin == "gdcm":
+        jpeg_stream.require_sound(
+            get_frame(dataset.PixelData, frame, number_of_frames=frames),
+            rows=int(dataset.Rows),
+            columns=int(dataset.Columns),
+            samples=int(dataset.SamplesPerPixel),
+        )
 
 
-def _stored(dataset: Dataset, decoder: Decoder, plugin: str) -> NDArray[Any]:
-    """The stored values, without what other data may lie in the unused bits (old overlays do)."""
+def stored(dataset: Dataset, decoder: Decoder, plugin: str, frame: int = 0) -> NDArray[Any]:
+    """The stored values of a frame, without what other data may lie in the unused bits (old overlays do)."""
+    _require_sound_jpeg(dataset, plugin, frame, whole(dataset, "NumberOfFrames", 1))
     options: Any = {"correct_unused_bits": False}  # that is done below, for old high bits too
-    samples: NDArray[Any] = decoder.as_array(dataset, decoding_plugin=plugin, **options)[0]
-    allocated, stored = 8 * samples.dtype.itemsize, int(dataset.BitsStored)
+    samples: NDArray[Any] = decoder.as_array(dataset, index=frame, decoding_plugin=plugin, **options)[0]
+    allocated, used = 8 * samples.dtype.itemsize, int(dataset.BitsStored)
     is_native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
-    high = whole(dataset, "HighBit", stored - 1) if is_native else stored - 1
-    if stored >= allocated or whole(dataset, "BitsAllocated", allocated) == 1:
+    high = whole(dataset, "HighBit", used - 1) if is_native else used - 1
+    if used >= allocated or whole(dataset, "BitsAllocated", allocated) == 1:
         return samples
-    return (samples << (allocated - 1 - high)) >> (allocated - stored)
+    return (samples << (allocated - 1 - high)) >> (allocated - used)
 
 
 def _monochrome(
-    dataset: Dataset, stored: NDArray[Any], *, is_inverse: bool
+    dataset: Dataset, samples: NDArray[Any], *, is_inverse: bool
 ) -> tuple[NDArray[Any], tuple[Finding, ...]]:
-    low, high = int(np.iinfo(stored.dtype).min), int(np.iinfo(stored.dtype).max)
+    low, high = int(np.iinfo(samples.dtype).min), int(np.iinfo(samples.dtype).max)
     bits = int(dataset.BitsStored)
-    if bits < 8 * stored.dtype.itemsize:
+    if bits < 8 * samples.dtype.itemsize:
         low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if low < 0 else (0, (1 << bits) - 1)
     values = _modality(dataset, np.arange(low, high + 1, dtype=np.float64))
-    few = stored[:: _step(stored.shape[0]), :: _step(stored.shape[1])]
+    few = samples[:: _step(samples.shape[0]), :: _step(samples.shape[1])]
     shown, findings = _windowed(dataset, values, np.bincount(few.ravel().astype(np.intp) - low, minlength=len(values)))
     if is_inverse:
         shown = shown.min() + shown.max() - shown
     _blacken_padding(dataset, shown, low)
     if low == 0 and np.array_equal(shown, np.arange(high + 1)):
-        return usable(stored), findings
+        return usable(samples), findings
     table = usable(shown.astype(np.int64) if (shown == np.rint(shown)).all() else shown)
-    return table[stored if low == 0 else stored.astype(np.int32) - low], findings
+    return table[samples if low == 0 else samples.astype(np.int32) - low], findings
 
 
 def _step(side: int) -> int:

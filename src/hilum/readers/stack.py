@@ -1,0 +1,130 @@
+"""One series' slices that make a volume, told apart from what else the series holds."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hilum.measurement import Finding, Gravity
+
+from .dicom_header import HOUNSFIELD_TYPES, Slice
+from .lattice import DUPLICATE_MM, Irregular, Lattice, Plane, lattice
+
+SAME_AXES = 0.01
+"""Slices whose axes differ by more than this in any cosine (half a degree) are not parallel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """Parallel slices of one size and one frame of reference.
+
+    Attributes
+    ----------
+    slices : in the order in which one is preferred over another at the same place
+    lattice : how they make a volume; None if they do not
+    refusal : why they do not, a phrase; empty if they do
+    findings : what was left out of it
+    """
+
+    slices: tuple[Slice, ...]
+    lattice: Lattice | None
+    refusal: str = ""
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def reach_mm(self) -> float:
+        """How much of the patient's length it covers."""
+        if self.lattice is None:
+            return 0.0
+        edges = np.abs(self.lattice.grid.affine[2, :3])
+        return float(edges @ np.array(self.lattice.grid.shape))
+
+    @property
+    def plane(self) -> str:
+        """``axial``, ``coronal`` or ``sagittal``, to the nearest right angle; empty if it is not known."""
+        if self.lattice is None:
+            return ""
+        rows, columns = self.lattice.grid.affine[:3, 1:3].T
+        return ("sagittal", "coronal", "axial")[int(np.abs(np.cross(columns, rows)).argmax())]
+
+
+def stack_of(slices: Sequence[Slice]) -> Stack:
+    """The volume in a series: its largest set of slices that fit above each other.
+
+    Localizers are passed over. What else is left out stands in the findings. Slices that lie several times at the same
+    places in different acquisitions or at different times are several volumes, of which the first is taken.
+    """
+    wanted = [each for each in slices if not each.is_localizer]
+    if not wanted:
+        return Stack((), None, "it is a localizer, by which the scan was planned")
+    strange = sorted({each.unit for each in wanted} - set(HOUNSFIELD_TYPES))
+    if strange:
+        return Stack(tuple(wanted), None, f"its numbers are no Hounsfield units ({', '.join(strange)})")
+    groups = _parallel(wanted)
+    if not groups:
+        return Stack(tuple(wanted), None, "its files do not say where the slices lie")
+    plane, largest = max(groups, key=lambda group: len(group[1]))
+    chosen, findings = _one_time(largest)
+    if len(largest) < len(wanted):
+        findings = (*findings, _mixed(len(wanted) - len(largest)))
+    ordered = tuple(sorted(chosen, key=lambda each: (each.times, each.number, each.frame, each.instance)))
+    try:
+        made = lattice(np.array([each.position_mm for each in ordered]), plane)
+    except Irregular as error:
+        return Stack(ordered, None, str(error), findings)
+    return Stack(ordered, made, "", findings)
+
+
+def _parallel(slices: Sequence[Slice]) -> list[tuple[Plane, list[Slice]]]:
+    """Slices of one shape, spacing, direction and frame of reference; those without a place are left out."""
+    groups: list[tuple[Plane, list[Slice]]] = []
+    for each in slices:
+        if each.plane is None:
+            continue
+        for plane, members in groups:
+            if _fit(plane, each.plane):
+                members.append(each)
+                break
+        else:
+            groups.append((each.plane, [each]))
+    return groups
+
+
+def _fit(one: Plane, other: Plane) -> bool:
+    if (one.shape, one.frame) != (other.shape, other.frame):
+        return False
+    spacings = zip(one.spacing_mm, other.spacing_mm, strict=True)
+    axes = zip(one.axes, other.axes, strict=True)
+    return all(math.isclose(a, b, rel_tol=1e-3) for a, b in spacings) and all(abs(a - b) <= SAME_AXES for a, b in axes)
+
+
+def _one_time(slices: Sequence[Slice]) -> tuple[Sequence[Slice], tuple[Finding, ...]]:
+    """The first of several scans of the same places; all slices if they are one scan."""
+    counts = Counter(each.times for each in slices)
+    if len(counts) < 2 or not _is_repeated(slices):
+        return slices, ()
+    largest = max(counts.values())
+    first = min(times for times, count in counts.items() if count == largest)
+    message = (
+        f"The series holds {len(counts)} scans of the same place; the one of most slices was taken, the first of "
+        "several."
+    )
+    kept = [each for each in slices if each.times == first]
+    return kept, (Finding("several-scans", Gravity.WARNING, message),)
+
+
+def _is_repeated(slices: Sequence[Slice]) -> bool:
+    """Whether half of the slices or more lie where another one does."""
+    positions = np.array([each.position_mm for each in slices])
+    places = {tuple(place) for place in np.rint(positions / DUPLICATE_MM).astype(np.int64).tolist()}
+    return 2 * (len(slices) - len(places)) >= len(places)
+
+
+def _mixed(count: int) -> Finding:
+    which = "1 slice of the series was" if count == 1 else f"{count} slices of the series were"
+    message = f"{which} left out: of another size, direction or frame of reference than the others, or of no place."
+    return Finding("mixed-series", Gravity.WARNING, message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from hilum.evaluation.ct_methods import MethodName
     from hilum.evaluation.protocol import Evaluation
 
 SOME_FAILED = 3
@@ -30,6 +32,30 @@ def _form(_context: click.Context, _parameter: click.Parameter, path: Path | Non
     return path
 
 
+def _result_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say where the figures go."""
+    options = (
+        click.option("--json", "is_json", is_flag=True, help="Print JSON in place of a table."),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(dir_okay=False, path_type=Path),
+            callback=_form,
+            help="Write the result to a file as well, in the form that its name ends in: .txt, .md or .json.",
+        ),
+        click.option(
+            "--card",
+            "cards",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            multiple=True,
+            help="Folder of a network on whose card the figures are to be put; repeat for several.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @command.command()
 @click.option(
     "--data",
@@ -40,21 +66,7 @@ def _form(_context: click.Context, _parameter: click.Parameter, path: Path | Non
     help="A folder of films with a cases.csv; repeat for several.",
 )
 @click.option("--split", default="test", show_default=True, help="Part of the data: train, val, test or all.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON in place of a table.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=_form,
-    help="Write the result to a file as well, in the form that its name ends in: .txt, .md or .json.",
-)
-@click.option(
-    "--card",
-    "cards",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    multiple=True,
-    help="Folder of a network on whose card the figures are to be put; repeat for several.",
-)
+@_result_options
 @click.pass_context
 def films(
     context: click.Context,
@@ -66,18 +78,69 @@ def films(
 ) -> None:
     """Analyse the films of a split and print every figure with its goal."""
     from hilum.datasets.films import in_split, read_cases
-    from hilum.evaluation.cards import write_metrics
     from hilum.evaluation.figures import is_of_use
     from hilum.evaluation.protocol import evaluate_films
     from hilum.pipeline import analyse, open_networks
     from hilum.settings import resolve
-    from hilum.writers.whole import whole_file
 
     cases = [film for folder in folders for film in in_split(read_cases(folder), split) if is_of_use(film)]
     settings = resolve()
     networks = open_networks(settings, many=True)
     with click.progressbar(cases, label="Analysing films", file=sys.stderr) as bar:
         evaluation = evaluate_films(bar, partial(analyse, settings=settings, networks=networks))
+    _give(context, evaluation, is_json=is_json, output=output, cards=cards)
+
+
+@command.command()
+@click.option(
+    "--data",
+    "root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="The folder that holds a folder for each source of CT.",
+)
+@click.option("--split", type=click.Choice(["train", "val", "test"]), default="test", show_default=True)
+@click.option(
+    "--method",
+    type=click.Choice(["network", "classical", "hounsfield"]),
+    default="network",
+    show_default=True,
+    help="What is judged: the networks, with the others beside; lungs by thresholds; or Hounsfield bands in those.",
+)
+@_result_options
+@click.pass_context
+def ct(
+    context: click.Context,
+    *,
+    root: Path,
+    split: str,
+    method: MethodName,
+    is_json: bool,
+    output: Path | None,
+    cards: tuple[Path, ...],
+) -> None:
+    """Look at the slices, volumes and phantoms of a split and print every figure with its goal."""
+    if cards and method != "network":
+        raise click.UsageError("--card takes the figures of networks; leave out --method.")
+    from hilum.evaluation.ct import evaluate_ct
+    from hilum.evaluation.ct_methods import open_methods
+    from hilum.evaluation.ct_scans import scans_of
+    from hilum.settings import resolve
+
+    makers = scans_of(root, split)
+    methods = open_methods(method, resolve())
+    with click.progressbar(makers, label="Looking at scans", file=sys.stderr) as bar:
+        evaluation = evaluate_ct(bar, methods, split=split)
+    _give(context, evaluation, is_json=is_json, output=output, cards=cards)
+
+
+def _give(
+    context: click.Context, evaluation: Evaluation, *, is_json: bool, output: Path | None, cards: tuple[Path, ...]
+) -> None:
+    """Print the figures, and write them where they are wanted."""
+    from hilum.evaluation.cards import write_metrics
+    from hilum.writers.whole import whole_file
+
     click.echo(_render(evaluation, ".json" if is_json else ".txt"), nl=False)
     if output:
         with whole_file(output) as unfinished:

@@ -9,11 +9,14 @@ from hilum.models.card import CARD, Metric, Task, read_card
 from hilum.models.card_writer import write_card
 
 from .bootstrap import Interval
+from .ct_figures import BESIDE, DICE_FIGURES, WEAK_FIGURES
 from .figures import FIGURES
 from .protocol import Evaluation, Row
 
 STAGE_ONE = ("lungs-", "fields-")
 """Beginnings of the ids of the figures that judge the lung network; the others judge the lesion network."""
+
+_OF_CT = frozenset(figure.id for figure in (*(each.figure for each in DICE_FIGURES), *WEAK_FIGURES))
 
 
 def write_metrics(folder: Path, evaluation: Evaluation) -> None:
@@ -39,10 +42,15 @@ def metrics_of(evaluation: Evaluation, task: Task) -> tuple[Metric, ...]:
 
 
 def _judges(row: Row) -> Task | None:
-    """The task whose network a figure judges; None for figures of readers among themselves."""
+    """The task whose network a figure judges; None for figures of readers among themselves, or of another method."""
+    is_stage_one = row.figure.id.startswith(STAGE_ONE)
+    if row.figure.id in _OF_CT:
+        if row.group.endswith(BESIDE):
+            return None
+        return "ct-lungs" if is_stage_one else "ct-lesions"
     if row.figure.id.endswith("-readers") or row.figure.id not in FIGURES:
         return None
-    return "cxr-lungs" if row.figure.id.startswith(STAGE_ONE) else "cxr-lesions"
+    return "cxr-lungs" if is_stage_one else "cxr-lesions"
 
 
 def _metric(row: Row, value: Interval, split: str) -> Metric:

@@ -70,11 +70,12 @@ class Evaluation:
 
     Attributes
     ----------
-    rows : in the order of :data:`~hilum.evaluation.figures.FIGURES`, groups after their figure
+    rows : in the order of the figures, groups after their figure
     failures : every missing result
     n_films : films that were analysed
     splits : that they are of
     models : the networks that made the results
+    noun : what was analysed, for tables and keys
     """
 
     rows: tuple[Row, ...]
@@ -82,6 +83,7 @@ class Evaluation:
     n_films: int
     splits: tuple[str, ...]
     models: tuple[ModelRef, ...]
+    noun: str = "film"
 
 
 def evaluate_films(films: Iterable[FilmCase], analyse: Analyse) -> Evaluation:

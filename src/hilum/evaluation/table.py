@@ -10,13 +10,15 @@ from .protocol import Evaluation, Row
 SCHEMA = "hilum-evaluation-1"
 """Names the form of the JSON."""
 
-_HEADS = ("figure", "mean", "95 % interval", "films", "patients", "failed", "goal", "reached")
+
+def _heads(evaluation: Evaluation) -> tuple[str, ...]:
+    return ("figure", "mean", "95 % interval", f"{evaluation.noun}s", "patients", "failed", "goal", "reached")
 
 
 def as_text(evaluation: Evaluation) -> str:
     """Columns for a terminal, then the failures."""
-    lines = [_HEADS, *map(_cells, evaluation.rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADS))]
+    lines = [_heads(evaluation), *map(_cells, evaluation.rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     made = [
         "  ".join(
             cell.ljust(width) if column == 0 else cell.rjust(width)
@@ -29,8 +31,8 @@ def as_text(evaluation: Evaluation) -> str:
 
 def as_markdown(evaluation: Evaluation) -> str:
     """A table for a README or a model card, then the failures."""
-    rule = ["---", *["---:"] * (len(_HEADS) - 1)]
-    lines = [_HEADS, rule, *map(_cells, evaluation.rows)]
+    heads = _heads(evaluation)
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *map(_cells, evaluation.rows)]
     made = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([*made, "", *(f"{note}  " for note in _notes(evaluation))]) + "\n"
 
@@ -39,14 +41,15 @@ def as_json(evaluation: Evaluation) -> dict[str, Json]:
     """A JSON object; keys are stable."""
     return {
         "schema": SCHEMA,
-        "films": evaluation.n_films,
+        f"{evaluation.noun}s": evaluation.n_films,
         "splits": list(evaluation.splits),
         "models": [
             {"name": model.name, "version": model.version, "sha256": model.sha256} for model in evaluation.models
         ],
-        "figures": [_figure(row) for row in evaluation.rows],
+        "figures": [_figure(row, evaluation.noun) for row in evaluation.rows],
         "failures": [
-            {"film": item.film, "figures": list(item.figures), "reason": item.reason} for item in evaluation.failures
+            {evaluation.noun: item.film, "figures": list(item.figures), "reason": item.reason}
+            for item in evaluation.failures
         ],
     }
 
@@ -74,7 +77,7 @@ def _goal(row: Row) -> str:
     return f"{'<=' if row.figure.is_error else '>='} {row.figure.goal:g}"
 
 
-def _figure(row: Row) -> dict[str, Json]:
+def _figure(row: Row, noun: str) -> dict[str, Json]:
     made: dict[str, Json] = {"id": row.figure.id, "group": row.group, "title": row.figure.title}
     if isinstance(row.value, NotMeasured):
         made["not_measured"] = row.value.reason
@@ -83,7 +86,7 @@ def _figure(row: Row) -> dict[str, Json]:
             "mean": row.value.estimate,
             "low": row.value.low,
             "high": row.value.high,
-            "films": row.value.n_cases,
+            f"{noun}s": row.value.n_cases,
             "patients": row.value.n_patients,
         }
     return made | {
@@ -96,7 +99,8 @@ def _figure(row: Row) -> dict[str, Json]:
 
 def _notes(evaluation: Evaluation) -> list[str]:
     networks = ", ".join(f"{model.name} {model.version}" for model in evaluation.models)
-    made = [f"Films analysed: {evaluation.n_films}, of {' and '.join(evaluation.splits) or 'no split'}."]
+    splits = " and ".join(evaluation.splits) or "no split"
+    made = [f"{evaluation.noun.capitalize()}s analysed: {evaluation.n_films}, of {splits}."]
     if networks:
         made.append(f"Networks: {networks}.")
     if not evaluation.failures:

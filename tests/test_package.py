@@ -77,6 +77,7 @@ def test_public_names_are_these() -> None:
         "__version__",
         "analyse",
         "read",
+        "read_slices",
         "score",
         "segment_lesions",
         "segment_lungs",

@@ -3,6 +3,7 @@ from hilum.image import Image as Image
 from hilum.image import LabelMap as LabelMap
 from hilum.pipeline import analyse as analyse
 from hilum.readers import read as read
+from hilum.readers import read_slices as read_slices
 from hilum.scoring import score as score
 from hilum.segmentation.lesions import segment_lesions as segment_lesions
 from hilum.segmentation.lungs import segment_lungs as segment_lungs
@@ -15,6 +16,7 @@ __all__ = [
     "__version__",
     "analyse",
     "read",
+    "read_slices",
     "score",
     "segment_lesions",
     "segment_lungs",

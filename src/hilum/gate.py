@@ -27,7 +27,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "lateral-view": "A lateral film by its header; networks and scores are for frontal films.",
         "oblique-view": "An oblique film by its header; networks and scores are for frontal films.",
         "other-body-part": "By its header it shows another part of the body, or hardly any of the CT is lung.",
-        "too-small": "Its shorter side has fewer pixels than the setting `gate.min_side_px`, on CT `gate.min_slice_px`.",
+        "too-small": "Its shorter side has fewer pixels than the setting `gate.min_side_px` (CT: `gate.min_slice_px`).",
         "nearly-constant": "Hardly any grey values: an empty film or volume, or a mask given in place of a film.",
         "strange-proportions": "One side is more than 2.5 times as long as the other.",
         "for-processing": "The detector's raw image, not the one made for reading.",
@@ -41,12 +41,12 @@ CODES: Mapping[str, str] = MappingProxyType(
         "cropped-lungs": "A lung is cut by the edge of the film or scan.",
         "small-lungs": "The lungs take up a tenth of the film or less, or hold less than 700 ml on CT.",
         "implausible-lungs": "One lung is less than half as large as the other, on CT less than 40 %.",
-        "not-hounsfield": "The numbers of the volume are not Hounsfield units: an MR image, an 8-bit picture, or scaled "
-        "to another range.",
+        "not-hounsfield": "The numbers of the volume are no Hounsfield units: an MR image, an 8-bit picture, or "
+        "another scale.",
         "shifted-hounsfield": "The numbers of the volume are about 1,000 off, as if the rescale intercept was left out "
         "or applied twice.",
-        "doubtful-hounsfield": "The volume has hardly any voxel as thin as air, or many that are thinner: its rescaling "
-        "may be wrong.",
+        "doubtful-hounsfield": "The volume has hardly any voxel as thin as air, or many that are thinner: slope or "
+        "intercept may be wrong.",
         "windowed-ct": "The volume is made of 8-bit pictures; what needs Hounsfield units is not measured.",
         "mask-given": "The volume holds at most 16 different small numbers: a mask given in place of a scan.",
         "not-finite": "The volume holds numbers that are not finite; they were taken for air.",

@@ -260,7 +260,9 @@ def _by_lungs(lungs: LabelMap) -> Iterator[Finding]:
         yield Finding("small-lungs", Gravity.WARNING, message)
     cut = list(_cut_faces(lungs))
     if cut:
-        message = f"The lungs are cut by the edge of the scan {', '.join(cut)}; volumes and scores miss what lies beyond."
+        message = (
+            f"The lungs are cut by the edge of the scan {', '.join(cut)}; volumes and scores miss what lies beyond."
+        )
         yield Finding("cropped-lungs", Gravity.WARNING, message)
 
 

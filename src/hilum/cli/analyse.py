@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hilum.cli.options import chosen_settings, setting, settings_sources
+from hilum.cli.options import chosen_settings, chosen_slices, setting, settings_sources, slices_options
 from hilum.cli.talk import TalkingCommand
 
 
@@ -28,6 +28,7 @@ from hilum.cli.talk import TalkingCommand
 @setting("runtime.threads", "--threads")
 @setting("runtime.workers", "--workers")
 @settings_sources
+@slices_options
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome of every case as JSON.")
 def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:
     """Find lungs and lesions on chest X-rays, score and report them.
@@ -38,4 +39,5 @@ def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:
     from hilum.readers import find
 
     settings = chosen_settings()
-    finish(run(not_results(find(scans, settings.read), scans), output, settings), as_json=as_json)
+    entries = chosen_slices(scans, settings.read) or not_results(find(scans, settings.read), scans)
+    finish(run(entries, output, settings), as_json=as_json)

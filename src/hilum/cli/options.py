@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from hilum.settings import Settings, as_json, parse_value, resolve
+from hilum.settings import ReadSettings, Settings, as_json, parse_value, resolve
+
+if TYPE_CHECKING:
+    from hilum.readers import SliceFolder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
@@ -140,6 +143,68 @@ def _assign(context: click.Context, _: click.Parameter, assignments: tuple[str, 
 
 def _remember_file(context: click.Context, _: click.Parameter, file: Path | None) -> None:
     context.meta[FILE] = file
+
+
+def slices_options(command: Command) -> Command:
+    """``--slices``, ``--spacing`` and ``--first-slice``: folders of 8-bit pictures as CT."""
+
+    def remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        context.meta[f"hilum.{parameter.name}"] = value
+
+    for decorate in (
+        click.option(
+            "--first-slice",
+            type=click.Choice(["head", "feet"]),
+            expose_value=False,
+            callback=remember,
+            help="With --slices: the end of the patient at which the first picture lies; if not given, the head.",
+        ),
+        click.option(
+            "--spacing",
+            metavar="Z,Y,X",
+            expose_value=False,
+            callback=remember,
+            help="With --slices: millimetres between slices, rows and columns, such as 5,0.7,0.7.",
+        ),
+        click.option(
+            "--slices",
+            is_flag=True,
+            expose_value=False,
+            callback=remember,
+            help="Each SCAN is a folder of 8-bit pictures that together are one CT; needs --spacing.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def chosen_slices(scans: Iterable[Path], settings: ReadSettings) -> list[SliceFolder]:
+    """The folders of slices to analyse; none unless ``--slices`` is given.
+
+    Raises
+    ------
+    click.UsageError
+        ``--spacing`` or ``--first-slice`` is given without it, or it without a spacing, or the spacing is no spacing.
+    """
+    meta = click.get_current_context().meta
+    spacing, first = meta["hilum.spacing"], meta["hilum.first_slice"]
+    if not meta["hilum.slices"]:
+        if spacing or first:
+            raise click.UsageError("--spacing and --first-slice belong to --slices; other files state their own.")
+        return []
+    from hilum.readers import slice_folders
+
+    return slice_folders(scans, spacing_mm=_spacing(spacing), first=first, settings=settings)
+
+
+def _spacing(text: str | None) -> tuple[float, float, float]:
+    try:
+        slices, rows, columns = (float(part) for part in (text or "").split(","))
+        if min(slices, rows, columns) > 0:
+            return slices, rows, columns
+    except ValueError:
+        pass
+    raise click.UsageError("--slices needs --spacing Z,Y,X: three positive numbers in mm, such as 5,0.7,0.7.")
 
 
 def chosen_settings() -> Settings:

@@ -129,7 +129,7 @@ class Flow:
         if unpacker.eof:
             self._rest = memoryview(unpacker.unused_data + bytes(self._rest))
             self._unpacker = _unpacker(self._packing)
-            self._is_done = self._packing != "gzip" or self._rest[:2] != GZIP
+            self._is_done = self._packing != "gzip" or bytes(self._rest[:2]) != GZIP
         elif not made and not self._rest:
             self._is_done = True
         return not self._is_done

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hilum.errors import NotAnImage, UnsupportedFormat
 from hilum.image import Image
+from hilum.measurement import Finding
 from hilum.settings import ReadSettings
 
 from .beside import beside
@@ -46,6 +47,12 @@ _LAST = "elementdatafile"
 
 _FIRST = (b"ObjectType", b"NDims", b"Comment", b"ID", b"Name")
 """Fields that a header may begin with."""
+
+_TURNS = ("transformmatrix", "rotation", "orientation")
+"""Fields that hold the directions of the axes; they mean the same."""
+
+_SHIFTS = ("offset", "position", "origin")
+"""Fields that hold the position of the first voxel; they mean the same."""
 
 Fields = Mapping[str, str]
 """What a header says, by the name of the field in small letters."""
@@ -92,10 +99,7 @@ class MetaImage:
         voxels = _voxels(content, fields, flow, sizes[0] * sizes[1] * sizes[2] * kind.itemsize)
         slope = _numbers(content, fields, "elementtointensityfunctionslope", 1, (1.0,))[0]
         intercept = _numbers(content, fields, "elementtointensityfunctionoffset", 1, (0.0,))[0]
-        findings = () if _is_placed(fields) else (
-            assumed("columns towards the left, rows towards the back, slices towards the head"),
-        )
-        return Volume(samples_of(voxels, sizes, kind), grid, float(slope), float(intercept), findings, apart)
+        return Volume(samples_of(voxels, sizes, kind), grid, float(slope), float(intercept), _placement(fields), apart)
 
 
 def _fields(content: Content, flow: Flow) -> Fields:
@@ -117,7 +121,9 @@ def _fields(content: Content, flow: Flow) -> Fields:
     )
 
 
-def _numbers(content: Content, fields: Fields, name: str, count: int, default: tuple[float, ...]) -> NDArray[np.float64]:
+def _numbers(
+    content: Content, fields: Fields, name: str, count: int, default: tuple[float, ...]
+) -> NDArray[np.float64]:
     """The finite numbers of a field, or the default where it is missing."""
     if name not in fields:
         return np.array(default, dtype=np.float64)
@@ -127,7 +133,9 @@ def _numbers(content: Content, fields: Fields, name: str, count: int, default: t
         numbers = np.array([])
     if len(numbers) != count or not np.isfinite(numbers).all():
         raise content.error(
-            NotAnImage, f"its header states {fields[name]!r} for {name}, and {count} numbers belong there", "Export it again."
+            NotAnImage,
+            f"its header states {fields[name]!r} for {name}, and {count} numbers belong there",
+            "Export it again.",
         )
     return numbers
 
@@ -158,7 +166,9 @@ def _kind(content: Content, fields: Fields) -> np.dtype[Any]:
     name = fields.get("elementtype", "").upper()
     if name not in _KINDS:
         raise content.error(
-            UnsupportedFormat, f"its voxels are of the type {name or 'unknown'!r}", "Save it with 16-bit numbers (MET_SHORT)."
+            UnsupportedFormat,
+            f"its voxels are of the type {name or 'unknown'!r}",
+            "Save it with 16-bit numbers (MET_SHORT).",
         )
     if "binarydata" in fields and not _is_true(fields, "binarydata"):
         raise content.error(UnsupportedFormat, "its voxels are written as text", "Save it with BinaryData = True.")
@@ -169,8 +179,8 @@ def _kind(content: Content, fields: Fields) -> np.dtype[Any]:
 def _affine(content: Content, fields: Fields) -> NDArray[np.float64]:
     """From the file's axes to LPS millimetres; each axis' direction is a row of the matrix in the file."""
     count = len(fields["dimsize"].split())
-    turn = next((name for name in ("transformmatrix", "rotation", "orientation") if name in fields), "transformmatrix")
-    shift = next((name for name in ("offset", "position", "origin") if name in fields), "offset")
+    turn = next((name for name in _TURNS if name in fields), _TURNS[0])
+    shift = next((name for name in _SHIFTS if name in fields), _SHIFTS[0])
     matrix = _numbers(content, fields, turn, count * count, tuple(np.eye(count).ravel())).reshape(count, count)
     offset = _numbers(content, fields, shift, count, (0.0,) * count)
     step = "elementspacing" if "elementspacing" in fields else "elementsize"
@@ -183,15 +193,16 @@ def _affine(content: Content, fields: Fields) -> NDArray[np.float64]:
     return along(matrix[:3, :3].T * spacing[:3], offset[:3])
 
 
-def _is_placed(fields: Fields) -> bool:
-    return any(name in fields for name in ("transformmatrix", "rotation", "orientation"))
+def _placement(fields: Fields) -> tuple[Finding, ...]:
+    """A warning where the header has no directions."""
+    if any(name in fields for name in _TURNS):
+        return ()
+    return (assumed("columns towards the left, rows towards the back, slices towards the head"),)
 
 
 def _one_file(content: Content, name: str) -> str:
     if name.upper().startswith("LIST") or "%" in name or len(name.split()) > 3:
-        raise content.error(
-            UnsupportedFormat, "its voxels are spread over several files", "Save it as one file, .mha."
-        )
+        raise content.error(UnsupportedFormat, "its voxels are spread over several files", "Save it as one file, .mha.")
     return name
 
 

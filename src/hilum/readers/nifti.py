@@ -96,10 +96,12 @@ def _header(content: Content, flow: Flow) -> tuple[Any, int]:
 
 
 def _kind(content: Content, header: Any) -> np.dtype[Any]:
+    from nibabel.spatialimages import HeaderDataError
+
     code = int(header["datatype"])
     try:
         kind = np.dtype(header.get_data_dtype())
-    except Exception as error:  # noqa: BLE001 - nibabel's own kind of error, whose class would have to be imported
+    except HeaderDataError as error:
         raise content.error(
             NotAnImage, f"its header states a kind of number that there is not ({code})", "Export it again."
         ) from error
@@ -130,7 +132,7 @@ def _affine(
     if int(header["sform_code"]) > 0:
         affine = np.eye(4)
         affine[:3] = [header["srow_x"], header["srow_y"], header["srow_z"]]
-        findings = _disagreement(header, affine, sizes)
+        findings = _disagreement(content, header, affine, sizes)
     elif int(header["qform_code"]) > 0:
         affine = _qform(content, header)
     else:
@@ -173,14 +175,16 @@ def _unplaced(content: Content, header: Any, sizes: tuple[int, int, int]) -> NDA
     return along(np.diag(spacing), -spacing * (np.array(sizes) - 1) / 2)
 
 
-def _disagreement(header: Any, sform: NDArray[np.float64], sizes: tuple[int, int, int]) -> tuple[Finding, ...]:
+def _disagreement(
+    content: Content, header: Any, sform: NDArray[np.float64], sizes: tuple[int, int, int]
+) -> tuple[Finding, ...]:
     """A warning if the header states two positions that are not one."""
     if int(header["qform_code"]) <= 0:
         return ()
     try:
-        qform = np.asarray(header.get_qform(), dtype=np.float64)
-    except Exception:  # noqa: BLE001 - a broken qform beside a good sform is of no use, and of no harm
-        return ()
+        qform = _qform(content, header)
+    except NotAnImage:
+        return ()  # a broken qform beside a sform is of no use, and of no harm
     corners = np.array(np.meshgrid(*[(0, size - 1) for size in sizes], [1])).reshape(4, -1)
     drift = float(np.abs((sform - qform)[:3] @ corners).max())
     if not drift > _DISAGREEMENT_MM:

@@ -34,7 +34,7 @@ _SIGNS = {
 _NAMELESS = {"", "scanner-xyz", "3d-right-handed", "3d-left-handed"}
 """Spaces that say nothing of the patient's sides."""
 
-_UNITS_MM = {"mm": 1.0, "millimeter": 1.0, "millimetre": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "μm": 0.001, "": 1.0}
+_UNITS_MM = {"mm": 1.0, "millimeter": 1.0, "millimetre": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "": 1.0}
 """Millimetres in a unit of length."""
 
 _PACKING: dict[str, Packing] = {"raw": "none", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
@@ -103,12 +103,13 @@ class Nrrd:
 
 def _header(content: Content, flow: Flow) -> Mapping[str, Any]:
     """The fields of the header; the flow then stands at what follows it."""
-    import nrrd
+    from nrrd.errors import NRRDError
+    from nrrd.reader import read_header
 
     lines = [line.decode("utf-8", "replace") for line in _lines(content, flow)]
     try:
-        header: Mapping[str, Any] = nrrd.read_header(lines)
-    except (nrrd.NRRDError, ValueError, TypeError, IndexError, KeyError, OverflowError, StopIteration) as error:
+        header: Mapping[str, Any] = read_header(lines)
+    except (NRRDError, ValueError, TypeError, IndexError, KeyError, OverflowError, StopIteration) as error:
         reason = str(error) or type(error).__name__
         raise content.error(
             NotAnImage, f"it begins as an NRRD file, but its header is damaged ({reason})", "Export it again."

@@ -42,7 +42,7 @@ def hounsfield(
 
 
 def finite(array: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[Finding, ...]]:
-    """The same array with what is not finite replaced, in place, by the least of the rest; and a finding, if any was."""
+    """The same array with what is not finite replaced, in place, by the least of the rest; a finding, if any was."""
     bad = sum(plane.size - int(np.count_nonzero(np.isfinite(plane))) for plane in array)
     if not bad:
         return array, ()

@@ -25,7 +25,9 @@ def test_opacities_are_denser_inside_the_lungs_and_nowhere_else(slice_and_lungs,
     made = insert(picture, lungs, np.random.default_rng(seed), effusion=0.5)
     assert not made.lesions[~lungs].any()
     dense = made.lesions == CONSOLIDATION
-    middle = {n: made.picture[made.lesions == n].mean() for n in (GROUND_GLASS, CONSOLIDATION) if (made.lesions == n).any()}
+    middle = {
+        n: made.picture[made.lesions == n].mean() for n in (GROUND_GLASS, CONSOLIDATION) if (made.lesions == n).any()
+    }
     assert (made.lesions > 0).any()
     assert all(value > 45 for value in middle.values())
     if len(middle) == 2:

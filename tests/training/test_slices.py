@@ -41,7 +41,11 @@ def outlined(tmp_path):
             if source == "medseg-slices":
                 lesions[34:40, 44:50] = 2
             ending = "jpg" if source == "ma20-slices" else "png"
-            for kind, array, end in (("images", grey, ending), ("lungs", two_lungs(), "png"), ("lesions", lesions, "png")):
+            for kind, array, end in (
+                ("images", grey, ending),
+                ("lungs", two_lungs(), "png"),
+                ("lesions", lesions, "png"),
+            ):
                 path = tmp_path / source / kind / f"{name}.{end}"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Picture.fromarray(array).save(path)

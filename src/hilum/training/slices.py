@@ -30,6 +30,7 @@ from hilum.datasets.volumes import VolumeCase, read_volume, read_volume_lungs, r
 from hilum.image import Image
 from hilum.preprocessing.ct import LUNG_MARGIN, grey
 from hilum.preprocessing.radiograph import Window, film_window
+from hilum.segmentation.ct_lungs import segment_ct_lungs
 
 from .augment import expose_anyhow, place, place_anyhow, seen, seen_labels
 from .insertions import insert
@@ -48,6 +49,9 @@ NO_OPACITY = 9
 
 DENSE_HU = -650
 """In a lung whose lesions nobody outlined, what is denser may be one."""
+
+CLOSE_SHARE = 0.2
+"""How often the lung network is shown a slice cut out about the lungs, as pictures in publications are."""
 
 LEAST_SIDE_SHARE = 0.25
 """Of two parts of a lung mask the smaller has at least this share of the larger, or they are not the two lungs."""
@@ -100,7 +104,8 @@ class Slices(Dataset[dict[str, Tensor]]):
         name, bits, outside = (
             ("lungs", sample.lungs, 1) if self._recipe.task == "ct-lungs" else ("lesions", sample.lesions, NO_OPACITY)
         )
-        window = film_window(sample.picture.shape) if name == "lungs" else sample.window
+        is_close = name == "lesions" or (self._augment and rng.random() < CLOSE_SHARE)
+        window = sample.window if is_close else film_window(sample.picture.shape)
         picture, lungs = _as_grey(sample.picture, rng, augment=self._augment), sample.lungs
         if self._augment and rng.random() < self._recipe.augment.turned:
             picture, bits, lungs = picture[::-1], bits[::-1], lungs[::-1]
@@ -218,11 +223,15 @@ def _of_phantom(phantom: StoredPhantom) -> Iterator[SliceSample]:
 
 
 def _outlined_classically(case: VolumeCase) -> Iterator[SliceSample]:
-    """Slices of a real volume at about 5 mm; between the outline and its hull nothing is said."""
-    from hilum.segmentation.ct_classical import classical_lungs
+    """Slices of a real volume at about 5 mm; between the outline and its hull nothing is said.
 
+    A volume in which the method does not find both lungs gives none.
+    """
     image = read_volume(case)
-    lungs = np.asarray(classical_lungs(image).array)
+    found = segment_ct_lungs(image, method="classical").lungs
+    if not (found.pixels("right-lung") and found.pixels("left-lung")):
+        return
+    lungs = found.array
     for n in range(0, image.array.shape[0], _step(image)):
         bits = np.array([1, 2, 4], dtype=np.uint8)[lungs[n]]
         bits[_closed(lungs[n] > 0, 10) & (lungs[n] == 0)] = UNKNOWN

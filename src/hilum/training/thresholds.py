@@ -21,8 +21,12 @@ from hilum.segmentation.lesions import Seen, blend, see
 from hilum.segmentation.lungs import segment_lungs
 from hilum.settings import RuntimeSettings
 
+from .thresholds_ct import choose_for_ct_lesions
+
 PROVISIONAL: Mapping[str, Mapping[str, float]] = {
     "cxr-lungs": {"film": 0.5, "inverted": 0.5, "turned": 0.5},
+    "ct-lungs": {},
+    "ct-lesions": {"opacity": 0.5, "consolidation": 0.5, "effusion": 0.5},
     "cxr-lesions": {"disease": 0.5, "opacity": 0.5, "consolidation": 0.5, "six-zone": 0.5, "opacity-weight": 0.5},
 }
 """What a card holds between export and choice, and what stays where the split cannot tell."""
@@ -47,15 +51,23 @@ def choose(folder: Path, data: Sequence[Path]) -> Mapping[str, float]:
     Parameters
     ----------
     folder : an exported network
-    data : folders of films with ``cases.csv``
+    data : folders of films with ``cases.csv``; for CT, folders that hold folders of slices
     """
     card = read_card(folder / CARD)
     runtime = RuntimeSettings(engine="onnxruntime", precision="float32")
     network = Network(card, open_runtime(card, runtime, many=False))
-    cases = [case for each in data for case in in_split(read_cases(each), "val")]
-    chosen = _for_lungs(network, cases) if card.task == "cxr-lungs" else _for_lesions(network, cases)
+    chosen = _chosen(network, data)
     write_card(replace(card, thresholds=dict(PROVISIONAL[card.task]) | dict(chosen)), folder / CARD)
     return chosen
+
+
+def _chosen(network: Network, data: Sequence[Path]) -> Mapping[str, float]:
+    if network.card.task == "ct-lungs":
+        return {}
+    if network.card.task == "ct-lesions":
+        return choose_for_ct_lesions(network, data)
+    cases = [case for each in data for case in in_split(read_cases(each), "val")]
+    return _for_lungs(network, cases) if network.card.task == "cxr-lungs" else _for_lesions(network, cases)
 
 
 def _for_lungs(network: Network, cases: Sequence[FilmCase]) -> dict[str, float]:

@@ -121,8 +121,18 @@ def look_at_slice(
     -------
     (size, size) float32 in [0, 1], averaged where the pixels are larger than the voxels
     """
-    seen = _resized(grey(array, window_hu), spacing_mm, window, size, Picture.Resampling.BILINEAR)
-    return seen.astype(np.float32) / np.float32(255)
+    return look_at_grey(array, spacing_mm, window, size, window_hu).astype(np.float32) / np.float32(255)
+
+
+def look_at_grey(
+    array: NDArray[Any],
+    spacing_mm: tuple[float, float],
+    window: SliceWindow,
+    size: int,
+    window_hu: tuple[float, float] | None,
+) -> SliceMap:
+    """The look of :func:`look_at_slice` in 8 bits, 0 to 255."""
+    return _resized(grey(array, window_hu), spacing_mm, window, size, Picture.Resampling.BILINEAR)
 
 
 def look_at_labels(labels: SliceMap, spacing_mm: tuple[float, float], window: SliceWindow, size: int) -> SliceMap:

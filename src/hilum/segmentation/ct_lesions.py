@@ -1,0 +1,162 @@
+"""Stage II on CT: ground-glass, consolidation and effusion in the lungs of a volume."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.image import LESIONS, Image, LabelMap
+from hilum.models.card import Card
+from hilum.models.network import Network, open_networks
+from hilum.preprocessing.ct import look_at_labels, lung_slice_window
+from hilum.provenance import Json, Step
+from hilum.settings import RuntimeSettings
+
+from .ct_lungs import require_ct, window_of
+from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network
+from .solids import Solid, solids_of_at_least
+
+LEAST_LESION_ML = 0.1
+"""A connected lesion below this volume is taken for noise: a ball of 6 mm."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CtLesionStage:
+    """What stage II makes of a CT.
+
+    Attributes
+    ----------
+    lesions : ground-glass, consolidation and effusion, inside the lungs
+    probability : ``opacity``, ``consolidation`` (its share of that) and ``effusion``, 0 to 255, on the volume's
+        grid; empty unless asked for
+    """
+
+    lesions: LabelMap
+    probability: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict[str, NDArray[np.uint8]])
+
+
+MAPS = ("opacity", "consolidation", "effusion")
+"""The maps that are kept of each look, in their order."""
+
+
+def segment_ct_lesions(
+    image: Image,
+    lungs: LabelMap,
+    network: Network | None = None,
+    *,
+    preset: Preset = "standard",
+    keep_probability: bool = False,
+    progress: Progress | None = None,
+) -> CtLesionStage:
+    """Lesions of a CT on its own grid.
+
+    The card's thresholds are ``opacity``, for ground-glass and consolidation together; ``consolidation``, for its
+    share of that; and ``effusion``.
+
+    Parameters
+    ----------
+    image : a CT
+    lungs : its lungs, on the same grid, from any source
+    network : of the task ``ct-lesions``; None opens the shipped one
+    preset : how far apart the slices are that are looked at
+    keep_probability : give the maps back that were decided upon
+    progress : told about ``lesions``
+
+    Raises
+    ------
+    GridMismatch
+        The lungs lie on another grid.
+    WrongQuantity
+        The image is not a CT.
+    ValueError
+        There are no lungs.
+    """
+    require_ct(image)
+    image.volume.require_same(lungs.volume)
+    if network is None:
+        (network,) = open_networks([("ct-lesions", "")], RuntimeSettings(), many=True)
+    axial, masks, grid = image.axial(), lungs.axial().array, image.volume.axial
+    window = lung_slice_window(masks, grid, network.card.input.margin)
+    if window is None:
+        raise ValueError("there are no lungs to look for lesions in")
+    stack = Stack(grid, window, network.size_px, _with_lungs(looked_at(grid, APART_MM[preset]), masks))
+    maps = run_network(
+        network,
+        axial.array,
+        stack,
+        window_of(axial, network),
+        _three_maps,
+        told=None if progress is None else lambda done, total: progress("lesions", done, total),
+    )
+    _clear_specks(maps, masks, stack, network.card)
+    settings: dict[str, Json] = {"preset": preset, **network.settings, "thresholds": dict(network.card.thresholds)}
+    step = Step("segment-lesions", settings, (image.origin, lungs.origin), network.ref)
+    return _stage(image, maps, masks, stack, card=network.card, step=step, keep_probability=keep_probability)
+
+
+def _with_lungs(places: NDArray[np.intp], masks: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """The looks from the last before the lungs begin to the first after they end."""
+    inside = [place for place, plane in enumerate(masks) if plane.any()]
+    first = max(int(np.searchsorted(places, inside[0], side="right")) - 1, 0)
+    last = int(np.searchsorted(places, inside[-1]))
+    return places[first : last + 1]
+
+
+def _three_maps(chances: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """From softmax over none and three lesions, (batch, 4, size, size), to :data:`MAPS`, (batch, 3, size, size)."""
+    opacity = chances[:, 1] + chances[:, 2]
+    dense = chances[:, 2] / np.maximum(opacity, np.float32(1e-6))
+    maps = np.stack([opacity, dense, chances[:, 3]], axis=1)
+    return np.rint(np.clip(maps, 0, 1) * np.float32(255)).astype(np.uint8)
+
+
+def _clear_specks(maps: Maps, masks: NDArray[np.uint8], stack: Stack, card: Card) -> None:
+    """Set maps to 0 where what reaches the threshold, within the lungs, is too small to be a lesion."""
+    spacing = stack.grid.spacing_mm[1:]
+    lung = np.stack([look_at_labels(masks[place], spacing, stack.window, stack.size) for place in stack.places]) > 0
+    for name in ("opacity", "effusion"):
+        plane = maps[MAPS.index(name)]
+        found = (plane >= level(card.threshold(name))) & lung
+        specks: Solid = found & ~solids_of_at_least(found, LEAST_LESION_ML / stack.voxel_ml)
+        plane[specks] = 0
+
+
+def _stage(
+    image: Image,
+    maps: Maps,
+    masks: NDArray[np.uint8],
+    stack: Stack,
+    *,
+    card: Card,
+    step: Step,
+    keep_probability: bool,
+) -> CtLesionStage:
+    levels = [level(card.threshold(name)) for name in MAPS]
+    kept = {name: np.zeros(stack.grid.shape, dtype=np.uint8) for name in MAPS if keep_probability}
+
+    def decide(place: int, planes: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        for name, plane in zip(MAPS, planes, strict=True):
+            if name in kept:
+                kept[name][place] = plane
+        return drawn(planes, levels, masks[place] > 0)
+
+    home = image.volume.orientation.from_axial
+    labels = LabelMap(home(put_back(maps, stack, decide)), image.grid, LESIONS, step)
+    return CtLesionStage(labels, {name: home(volume) for name, volume in kept.items()})
+
+
+def drawn(planes: Sequence[NDArray[np.uint8]], levels: Sequence[int], lung: Solid) -> NDArray[np.uint8]:
+    """Numbers of :data:`~hilum.image.LESIONS` on one slice, from :data:`MAPS` and their levels; effusion over all."""
+    opacity, dense, effusion = (plane >= least for plane, least in zip(planes, levels, strict=True))
+    made = (opacity & lung).view(np.uint8) + (opacity & dense & lung).view(np.uint8)
+    made[effusion & lung] = 3
+    return made
+
+
+def level(threshold: float) -> int:
+    """The least of 0 to 255 that reaches a probability; whole, so that maps are compared in eight bits."""
+    return math.ceil(255 * threshold)

@@ -1,0 +1,127 @@
+"""Stage I on CT: the lungs of a volume, by the patient's side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.errors import WrongQuantity
+from hilum.geometry import VolumeGrid
+from hilum.image import LUNGS, Image, LabelMap, Quantity
+from hilum.models.network import Network, open_networks
+from hilum.preprocessing.ct import whole_slice_window
+from hilum.provenance import Json, Step
+from hilum.settings import RuntimeSettings
+
+from .ct_classical import classical_lungs
+from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network
+from .two_lungs import tidy
+
+Method = Literal["network", "classical"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CtLungStage:
+    """What stage I makes of a CT.
+
+    Attributes
+    ----------
+    lungs : whole lungs with their diseased parts, without trachea and main bronchi
+    probability : of any lung, 0 to 255, on the volume's grid; None unless asked for
+    """
+
+    lungs: LabelMap
+    probability: NDArray[np.uint8] | None = None
+
+
+def segment_ct_lungs(
+    image: Image,
+    network: Network | None = None,
+    *,
+    method: Method = "network",
+    preset: Preset = "standard",
+    keep_probability: bool = False,
+    progress: Progress | None = None,
+) -> CtLungStage:
+    """The patient's right and left lung on a volume's own grid.
+
+    Parameters
+    ----------
+    image : a CT, in any orientation that its grid states
+    network : of the task ``ct-lungs``; None opens the shipped one
+    method : the network, or thresholds and connected parts (:mod:`~hilum.segmentation.ct_classical`)
+    preset : how far apart the slices are that are looked at
+    keep_probability : give the map back that was decided upon
+    progress : told about ``lungs``
+
+    Raises
+    ------
+    WrongQuantity
+        The image is not a CT; or it is one in 8-bit pictures, and the classical method needs Hounsfield units.
+    ModelError
+        The network cannot be used.
+    """
+    require_ct(image)
+    axial = image.axial()
+    if method == "classical":
+        maps, stack = classical_lungs(axial)
+        step = Step("segment-lungs", {"method": method}, (image.origin,))
+        if progress is not None:
+            progress("lungs", 1, 1)
+    else:
+        if network is None:
+            (network,) = open_networks([("ct-lungs", "")], RuntimeSettings(), many=True)
+        maps, stack = _seen(axial, network, preset, progress)
+        settings: dict[str, Json] = {"method": method, "preset": preset, **network.settings}
+        step = Step("segment-lungs", settings, (image.origin,), network.ref)
+    return _stage(image, maps, stack, step, keep_probability=keep_probability)
+
+
+def _seen(axial: Image, network: Network, preset: Preset, progress: Progress | None) -> tuple[Maps, Stack]:
+    """The network's lungs, tidy, on its own looks."""
+    grid = axial.volume
+    stack = Stack(grid, whole_slice_window(grid), network.size_px, looked_at(grid, APART_MM[preset]))
+    raw = run_network(
+        network,
+        axial.array,
+        stack,
+        window_of(axial, network),
+        _right_and_left,
+        told=None if progress is None else lambda done, total: progress("lungs", done, total),
+    )
+    return tidy(raw, stack.spacing_mm), stack
+
+
+def _right_and_left(chances: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """From softmax over none, right, left, (batch, 3, size, size), to both lungs in 8 bits, (batch, 2, size, size)."""
+    return np.rint(chances[:, 1:3] * np.float32(255)).astype(np.uint8)
+
+
+def _stage(image: Image, maps: Maps, stack: Stack, step: Step, *, keep_probability: bool) -> CtLungStage:
+    chance = np.zeros(stack.grid.shape, dtype=np.uint8) if keep_probability else None
+
+    def decide(place: int, planes: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        lung, right = planes
+        if chance is not None:
+            chance[place] = lung
+        inside = (lung >= 128).view(np.uint8)
+        return inside * np.uint8(2) - (inside & (right >= 128).view(np.uint8))
+
+    home = image.volume.orientation.from_axial
+    labels = LabelMap(home(put_back(maps, stack, decide)), image.grid, LUNGS, step)
+    return CtLungStage(labels, None if chance is None else home(chance))
+
+
+def require_ct(image: Image) -> None:
+    """Raise :class:`~hilum.errors.WrongQuantity` unless the image is a volume of CT."""
+    if not isinstance(image.grid, VolumeGrid) or image.quantity not in (Quantity.HOUNSFIELD, Quantity.WINDOWED_CT):
+        raise WrongQuantity(f"A CT is needed here, and this is an image of {image.quantity.value} values.")
+
+
+def window_of(image: Image, network: Network) -> tuple[float, float] | None:
+    """The window in Hounsfield units through which a network sees an image; None for 8-bit pictures of CT."""
+    return network.card.input.window_hu if image.quantity is Quantity.HOUNSFIELD else None

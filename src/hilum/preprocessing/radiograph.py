@@ -19,6 +19,10 @@ LUNG_MARGIN = 0.06
 """Share of the lung box's longer side that is added on each of its sides: the masks end before the pleura does."""
 
 
+Box = tuple[slice, slice]
+"""Rows and columns of a film."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A square on a film, in its upright pixels; it may reach beyond the film's edges.
@@ -98,17 +102,35 @@ def put_back(share: NDArray[np.float32], window: Window, shape: tuple[int, int])
     ``shape``, uint8: the value times 255, rounded; 0 outside the window. Eight bits are ample for a threshold,
     and a quarter of the memory of a float.
     """
-    map8 = np.rint(np.clip(share, 0.0, 1.0) * 255.0).astype(np.uint8)
     made = np.zeros(shape, dtype=np.uint8)
-    scale = len(map8) / window.side
-    top, bottom = _reach(map8.max(axis=1), scale, window.top, shape[0])
-    left, right = _reach(map8.max(axis=0), scale, window.left, shape[1])
-    if bottom > top and right > left:
-        edges = (left - window.left, top - window.top, right - window.left, bottom - window.top)
-        box = (edges[0] * scale, edges[1] * scale, edges[2] * scale, edges[3] * scale)
-        seen = Picture.fromarray(map8).resize((right - left, bottom - top), Picture.Resampling.BILINEAR, box=box)
-        made[top:bottom, left:right] = np.asarray(seen)
+    small = in_eight_bits(share)
+    box = reach(small, window, shape)
+    if box is not None:
+        made[box] = enlarged(small, window, box)
     return made
+
+
+def in_eight_bits(share: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Values in [0, 1] times 255, rounded; of the same shape."""
+    return np.rint(np.clip(share, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def reach(small: NDArray[np.uint8], window: Window, shape: tuple[int, int]) -> Box | None:
+    """The part of a film of ``shape`` (rows, columns) that a map seen through a window bears on; None if it is 0."""
+    scale = len(small) / window.side
+    top, bottom = _reach(small.max(axis=1), scale, window.top, shape[0])
+    left, right = _reach(small.max(axis=0), scale, window.left, shape[1])
+    return (slice(top, bottom), slice(left, right)) if bottom > top and right > left else None
+
+
+def enlarged(small: NDArray[np.uint8], window: Window, box: Box) -> NDArray[np.uint8]:
+    """A part of a film, of the box's shape, from a map seen through a window."""
+    scale = len(small) / window.side
+    rows, columns = box
+    edges = (columns.start - window.left, rows.start - window.top, columns.stop - window.left, rows.stop - window.top)
+    part = (edges[0] * scale, edges[1] * scale, edges[2] * scale, edges[3] * scale)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    return np.asarray(Picture.fromarray(small).resize(size, Picture.Resampling.BILINEAR, box=part))
 
 
 def _reach(lines: NDArray[np.uint8], scale: float, start: int, length: int) -> tuple[int, int]:

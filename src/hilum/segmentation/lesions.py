@@ -16,11 +16,14 @@ from hilum.preprocessing.radiograph import Window, look, look_labels, lung_windo
 from hilum.provenance import Json, Step
 from hilum.settings import RuntimeSettings
 
-from .postprocess import parts_of_at_least
+from .postprocess import grown, parts_of_at_least
 from .zones import ZONES, zones
 
 LEAST_LESION_SHARE = 0.002
 """Share of the lungs' area below which a connected opacity is taken for noise."""
+
+_UNSEEN = 0.5 / 255
+"""A probability that eight bits round to 0."""
 
 FilmMap = NDArray[np.uint8]
 
@@ -93,7 +96,7 @@ class Seen:
     lungs : (rows, columns), 1 the patient's right, 2 the left
     window : where the network looked
     opacity : (rows, columns), 0 to 255, probability of ground-glass or consolidation
-    consolidation : (rows, columns), 0 to 255, its share of that
+    consolidation : (rows, columns), 0 to 255, its share of that; 0 away from any opacity
     disease : probability
     brixia : (6,), expected grades, 0 to 3
     affected : (6,), probability that readers would count the zone
@@ -123,12 +126,13 @@ def see(image: Image, lungs: LabelMap, network: Network) -> Seen:
     results = network.run({"film": look(upright.array, window, network.size_px)[None], "zones": stacked})
     chances = results["lesions"]
     opacity = chances[1] + chances[2]
+    dense = np.where(grown(grown(opacity > _UNSEEN)), chances[2] / np.maximum(opacity, _UNSEEN), np.float32(0))
     shape = upright.plane.shape
     return Seen(
         lungs=masks,
         window=window,
         opacity=put_back(opacity, window, shape),
-        consolidation=put_back(chances[2] / np.maximum(opacity, 1e-6), window, shape),
+        consolidation=put_back(dense, window, shape),
         disease=float(results["disease"][0]),
         brixia=results["brixia"].sum(axis=1),
         affected=results["affected"],

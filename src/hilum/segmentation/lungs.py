@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hilum.image import LUNGS, Image, LabelMap, Quantity
 from hilum.models.network import Network, open_networks
-from hilum.preprocessing.radiograph import film_window, look, put_back
+from hilum.preprocessing.radiograph import Window, enlarged, film_window, in_eight_bits, look, reach
 from hilum.provenance import Step
 from hilum.settings import RuntimeSettings
 
@@ -23,6 +23,9 @@ SECOND_PART_SHARE = 0.2
 
 LEAST_INSIDE = 0.51
 """Probability of a lung where a hole in it was filled: just on the lung's side."""
+
+
+FilmMap = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,19 +76,24 @@ def segment_lungs(image: Image, network: Network | None = None) -> LungStage:
     chances: dict[str, NDArray[np.uint8]] = {}
     for name in ("lungs", "fields"):
         step = Step(f"segment-{name}", network.settings, (image.origin,), network.ref)
-        chance, right = tidy(results[name])
-        chances[name] = put_back(chance, window, shape)
-        labels = _labels(chances[name], put_back(right, window, shape))
+        labels, chances[name] = _put_back(results[name], window, shape)
         maps[name] = LabelMap(home(labels), image.grid, LUNGS, step)
     return LungStage(
         maps["lungs"], maps["fields"], kind["film"], kind["inverted"], kind["turned"], home(chances["lungs"])
     )
 
 
-def _labels(chance: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """1 on the right lung, 2 on the left, from maps of 0 to 255 on the film's grid."""
-    lung = (chance >= 128).view(np.uint8)
-    return lung * np.uint8(2) - (lung & (right >= 128).view(np.uint8))
+def _put_back(seen: NDArray[np.float32], window: Window, shape: tuple[int, int]) -> tuple[FilmMap, FilmMap]:
+    """1 on the right lung and 2 on the left, and the probability of any, 0 to 255, on the film's own pixels."""
+    labels, chance = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
+    lung, right = (in_eight_bits(each) for each in tidy(seen))
+    box = reach(lung, window, shape)
+    if box is not None:
+        chance[box] = enlarged(lung, window, box)
+        is_lung = chance[box] >= 128
+        is_right = is_lung & (enlarged(right, window, box) >= 128)
+        np.subtract(is_lung.view(np.uint8) * np.uint8(2), is_right.view(np.uint8), out=labels[box])
+    return labels, chance
 
 
 def tidy(chances: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -15,6 +15,7 @@ import pytest
 from hilum.batch import local
 from hilum.batch.local import INTERNAL_ERROR, Outcome, analyse_all, failure_code, require_writable
 from hilum.errors import GridMismatch, NotAnImage, Refused, UnsafeArchive, WriteError
+from hilum.geometry import Grid, PlaneGrid, VolumeGrid
 from hilum.settings import RuntimeSettings, Settings
 
 Tables = list[tuple[Outcome, ...]]
@@ -22,18 +23,22 @@ Tables = list[tuple[Outcome, ...]]
 
 @dataclass(frozen=True)
 class FakeEntry:
-    """An entry whose image is what its ``action`` gives."""
+    """An entry whose image does what its ``action`` does when it is read."""
 
     name: str
     action: Callable[[], Any] = object
     member: str | None = None
+    ending: str = ".png"
+    study: object = None
+    grid: Grid = PlaneGrid((7, 11))
 
     @property
     def path(self) -> Path:
-        return Path(f"{self.name}.png")
+        return Path(f"{self.name}{self.ending}")
 
     def open(self) -> Any:
-        return self.action()
+        self.action()
+        return SimpleNamespace(grid=self.grid)
 
 
 def failing(error: BaseException) -> Callable[[], Any]:
@@ -104,6 +109,65 @@ def test_no_more_than_the_workers_are_in_work(tables: Tables, tmp_path: Path) ->
 
     run([FakeEntry(str(n), action) for n in range(11)], tmp_path, workers=3)
     assert 1 < most <= 3
+
+
+VOLUME = VolumeGrid.of_spacing((7, 11, 13), (1, 1, 1))
+
+
+class InWork:
+    """Counts how many of something are between entering and leaving at once."""
+
+    def __init__(self) -> None:
+        self.lock, self.now, self.most = threading.Lock(), 0, 0
+
+    def enter(self) -> None:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+
+    def leave(self) -> None:
+        with self.lock:
+            self.now -= 1
+
+
+@pytest.mark.parametrize(
+    "looks", [{"ending": ".nii.gz"}, {"ending": ".MHA"}, {"study": "a study"}, {"ending": ".zip", "member": "a/b.nrrd"}]
+)
+def test_volumes_are_read_and_analysed_one_at_a_time(
+    tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: dict[str, Any]
+) -> None:
+    volumes = InWork()
+
+    def write_case(*_: object) -> Path:
+        time.sleep(0.002)
+        volumes.leave()
+        return tmp_path
+
+    monkeypatch.setattr(local, "write_case", write_case)
+    summary = run([FakeEntry(str(n), volumes.enter, grid=VOLUME, **looks) for n in range(7)], tmp_path, workers=3)
+    assert summary.failed == ()
+    assert (volumes.most, volumes.now) == (1, 0)
+
+
+def test_volumes_that_show_themselves_late_are_analysed_one_at_a_time(
+    tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes = InWork()
+
+    def analyse(image: Any, **_: object) -> Any:
+        volumes.enter()
+        time.sleep(0.002)
+        volumes.leave()
+        return SimpleNamespace(scores={}, findings=())
+
+    monkeypatch.setattr(local, "analyse", analyse)
+    assert run([FakeEntry(str(n), grid=VOLUME) for n in range(7)], tmp_path, workers=3).failed == ()
+    assert volumes.most == 1
+
+
+def test_a_volume_that_fails_gives_its_turn_back(tables: Tables, tmp_path: Path) -> None:
+    entries = [FakeEntry("bad", failing(NotAnImage("It is cut short.")), ending=".nii"), FakeEntry("b", ending=".nii")]
+    assert [outcome.status for outcome in run(entries, tmp_path).outcomes] == ["failed", "done"]
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,21 @@
-"""Cases of computed chests: two ellipses, a lesion, and scores by the scoring of Hilum."""
+"""Cases of computed chests, films and CT, with scores by the scoring of Hilum."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hilum.case import Case, Disease
-from hilum.geometry import UPRIGHT, PlaneGrid, PlaneOrientation, SpacingAt
-from hilum.image import LESIONS, LUNGS, Image, LabelMap, Quantity
+from hilum.geometry import UPRIGHT, PlaneGrid, PlaneOrientation, SpacingAt, VolumeGrid, VolumeOrientation
+from hilum.image import LESIONS, LOBES, LUNGS, Image, LabelMap, Quantity
 from hilum.measurement import Finding, NotMeasured
+from hilum.phantom import Lesion, Thorax, default_grid, thorax
 from hilum.provenance import DicomUids, ModelRef, Source, Step
-from hilum.scoring import score
+from hilum.scoring import measure_volumes, score, score_volume
 from hilum.segmentation.zones import ZONES
 
 SOURCE = Source("film.dcm", "ab" * 32, DicomUids("1.2.3", "1.2.3.4", ("1.2.3.4.5",)))
@@ -21,6 +23,8 @@ LUNG_MODEL = ModelRef("lung-network", "1.0", "cd" * 32)
 LESION_MODEL = ModelRef("lesion-network", "2.1", "ef" * 32)
 
 DISEASED = Disease(0.93, 0.4)
+
+AXIAL = VolumeOrientation()
 
 CaseMaker = Callable[..., Case]
 
@@ -82,6 +86,84 @@ def make_case() -> CaseMaker:
         )
 
     return make
+
+
+LESIONS_IN_CT = (
+    Lesion("ground-glass", "right-lower", 180, seed=1),
+    Lesion("consolidation", "left-lower", 90, seed=2),
+    Lesion("effusion", "right", 120, seed=5),
+)
+
+
+@pytest.fixture(scope="session")
+def chest_ct() -> Thorax:
+    """A computed CT with a lesion of each kind, coarse."""
+    return thorax(3, grid=default_grid(3, spacing_mm=(8, 6, 6)), lesions=LESIONS_IN_CT)
+
+
+@pytest.fixture(scope="session")
+def make_ct(chest_ct: Thorax) -> CaseMaker:
+    """Cases of that CT by what was found, how it lies and what its numbers are."""
+
+    def make(
+        name: str = "scan-1",
+        *,
+        findings: tuple[Finding, ...] = (),
+        with_lungs: bool = True,
+        with_lesions: bool = True,
+        with_lobes: bool = True,
+        with_cross_check: bool = True,
+        is_windowed: bool = False,
+        orientation: VolumeOrientation = AXIAL,
+        probability: Mapping[str, Any] | None = None,
+    ) -> Case:
+        grid = _turned(chest_ct.grid, orientation)
+        image, lungs, lobes, lesions = (
+            np.ascontiguousarray(orientation.from_axial(each.array))
+            for each in (chest_ct.ct, chest_ct.lungs, chest_ct.lobes, chest_ct.lesions)
+        )
+        if is_windowed:
+            image = np.clip((image + 1350.0) * 0.17, 0, 255).astype(np.uint8)
+        quantity = Quantity.WINDOWED_CT if is_windowed else Quantity.HOUNSFIELD
+        found = Step("segment-lungs", {"preset": "standard"}, (SOURCE,), LUNG_MODEL)
+        drawn = Step("segment-lesions", {"preset": "standard"}, (SOURCE, found), LESION_MODEL)
+        made = Case(
+            name=name,
+            image=Image(image, grid, quantity, SOURCE),
+            lungs=LabelMap(lungs * np.uint8(with_lungs), grid, LUNGS, found),
+            lesions=LabelMap(lesions * np.uint8(with_lungs and with_lesions), grid, LESIONS, drawn),
+            disease=NotMeasured("it is a verdict on films"),
+            scores={},
+            findings=findings,
+            provenance=Step("analyse", {"ct": {"preset": "standard"}}, (found, drawn)),
+            lobes=LabelMap(lobes, grid, LOBES, SOURCE) if with_lobes else None,
+            probability=probability or {},
+        )
+        check = made.lesions if with_cross_check and not is_windowed else None
+        return replace(
+            made,
+            scores=score_volume(made.lungs, made.lesions, image=made.image, lobes=made.lobes),
+            measures=measure_volumes(made.image, made.lungs, made.lesions, made.lobes, check),
+        )
+
+    return make
+
+
+def _turned(axial: VolumeGrid, orientation: VolumeOrientation) -> VolumeGrid:
+    """The grid whose axial form is ``axial``, if it lies like that."""
+    back = np.argsort(orientation.axes)
+    grid = axial
+    for axis, flip in enumerate(orientation.flips):
+        grid = grid.flipped(axis) if flip else grid
+    affine = np.column_stack([grid.affine[:, back], grid.affine[:, 3]])
+    shape = tuple(axial.shape[axis] for axis in back)
+    return VolumeGrid((shape[0], shape[1], shape[2]), affine)
+
+
+@pytest.fixture(scope="session")
+def ct(make_ct: CaseMaker) -> Case:
+    """One with lesions, lobes and a cross-check."""
+    return make_ct()
 
 
 @pytest.fixture(scope="session")

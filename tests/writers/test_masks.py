@@ -125,7 +125,7 @@ class TestNifti:
 
 @pytest.mark.parametrize("name", ["mask.jpg", "mask", "mask.png.bak", "mask.gz"])
 def test_unknown_endings(tmp_path, name):
-    with pytest.raises(WriteError, match=r"Known: \.png, \.nii, \.nii\.gz"):
+    with pytest.raises(WriteError, match=r"Known: \.png, \.nii, \.nii\.gz, \.nrrd"):
         write(labels(), tmp_path / name)
 
 

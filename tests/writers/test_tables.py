@@ -44,14 +44,16 @@ def test_the_columns_are_stable():
         *("six-zone", "brixia", "geographic-extent", "opacity-percent"),
     )
     assert COLUMNS[9:11] == ("six-zone:right-upper", "six-zone:right-middle")
-    assert COLUMNS[-5:] == ("not_measured", "disease_probability", "disease_threshold", "findings", "models")
-    assert len(set(COLUMNS)) == len(COLUMNS) == 36
+    assert COLUMNS[31:36] == ("not_measured", "disease_probability", "disease_threshold", "findings", "models")
+    assert COLUMNS[36:39] == ("modality", "high-opacity-percent", "ct-severity-25")
+    assert COLUMNS[-3:] == ("hu-band:affected:both", "count:opacity:both", "share:opacity:both:hounsfield-bands")
+    assert len(set(COLUMNS)) == len(COLUMNS) == 105
 
 
 def test_every_score_that_there_is_has_its_columns(case):
     assert set(DEFINITIONS) <= set(COLUMNS)
     wanted = {f"{name}:{region}" for name, score in case.scores.items() for region in score.parts}
-    assert wanted == {column for column in COLUMNS if ":" in column}
+    assert wanted <= set(COLUMNS)
 
 
 def test_a_case(make_case, tmp_path):

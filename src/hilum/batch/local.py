@@ -1,19 +1,24 @@
-"""All cases of a run on this machine: threads over one pair of networks."""
+"""All cases of a run on this machine: threads over the same networks.
+
+Films are worked on side by side. Volumes take turns, whatever the number of workers: one fills both memory and cores.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from hilum.errors import Error, Refused
+from hilum.geometry import VolumeGrid
 from hilum.measurement import Finding
 from hilum.models.plan import workers
 from hilum.pipeline import Networks, analyse, open_networks
@@ -28,6 +33,9 @@ log = logging.getLogger(__name__)
 
 INTERNAL_ERROR = "internal-error"
 """Code of a failure that is a defect of Hilum's own."""
+
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
+"""Endings of files that are most often volumes: those wait for their turn before they are read."""
 
 QUEUE_PER_WORKER = 16
 """Cases handed out ahead of the one whose outcome is next in order, for each worker. Only as many images as there
@@ -92,7 +100,7 @@ def analyse_all(
     ----------
     entries : what to read; opened in the workers
     output : folder for the results, made if need be
-    settings : ``runtime.workers`` cases are in work at once
+    settings : ``runtime.workers`` cases are in work at once, but only one volume
     on_done : called in the caller's thread for each outcome, in the order of the entries
 
     Returns
@@ -109,9 +117,10 @@ def analyse_all(
     waiting = list(entries)
     networks = open_networks(settings, many=len(waiting) > 1)
     outcomes: dict[int, Outcome] = {}
+    turn = threading.Lock()
 
     def work(place: int) -> Outcome:
-        outcomes[place] = analyse_one(waiting[place], output=output, settings=settings, networks=networks)
+        outcomes[place] = analyse_one(waiting[place], output=output, settings=settings, networks=networks, turn=turn)
         return outcomes[place]
 
     try:
@@ -125,12 +134,28 @@ def analyse_all(
     return Summary(rows, table)
 
 
-def analyse_one(entry: Entry, *, output: Path, settings: Settings, networks: Networks) -> Outcome:
-    """Read, analyse and write one entry; whatever goes wrong with it is its outcome."""
+def analyse_one(entry: Entry, *, output: Path, settings: Settings, networks: Networks, turn: threading.Lock) -> Outcome:
+    """Read, analyse and write one entry; whatever goes wrong with it is its outcome.
+
+    Parameters
+    ----------
+    entry : what to read
+    output : folder for the results
+    settings : of the run
+    networks : of the run
+    turn : held while there is a volume in memory; one that shows itself as such only when it was read waits then
+    """
     source = str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
     try:
-        case = analyse(entry.open(), settings=settings, networks=networks, name=entry.name)
-        folder = write_case(case, output, settings.output)
+        with ExitStack() as held:
+            has_turn = _is_likely_volume(entry)
+            if has_turn:
+                held.enter_context(turn)
+            image = entry.open()
+            if not has_turn and isinstance(image.grid, VolumeGrid):
+                held.enter_context(turn)
+            case = analyse(image, settings=settings, networks=networks, name=entry.name)
+            folder = write_case(case, output, settings.output)
     except Error as error:
         log.debug("%s failed", source, exc_info=True)
         return Outcome(entry.name, source, "failed", code=failure_code(error), message=str(error))
@@ -139,6 +164,10 @@ def analyse_one(entry: Entry, *, output: Path, settings: Settings, networks: Net
         message = f"Cannot analyse it: {type(error).__name__}: {error}. This is a defect of Hilum; please report it."
         return Outcome(entry.name, source, "failed", code=INTERNAL_ERROR, message=message)
     return Outcome(entry.name, source, "done", folder=folder, scores=case.scores, findings=case.findings)
+
+
+def _is_likely_volume(entry: Entry) -> bool:
+    return entry.study is not None or (entry.member or entry.path.name).lower().endswith(VOLUME_SUFFIXES)
 
 
 def failure_code(error: Error) -> str:

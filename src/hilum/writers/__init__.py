@@ -3,26 +3,33 @@
 A case becomes a folder that appears when it is whole::
 
     <output>/<case>/result.json            always; the last to be written
-                    lungs.png  lesions.png  lung-fields.png     and .nii.gz, as asked for
+                    lungs.png  lesions.png  lung-fields.png     of a film; and .nii.gz, .nrrd, as asked for
+                    lungs.nii.gz  lesions.nii.gz  lobes.nii.gz  of a volume; and .nrrd, as asked for
+                    measures.csv                                of a volume
                     overlay.png  report.html                    as asked for
-                    probability-<name>.png                      as asked for
+                    probability-<name>.png or .nii.gz           as asked for
     <output>/results.csv                   a row a case
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hilum.case import Case
 from hilum.errors import ModelError, SettingsError
+from hilum.geometry import PlaneGrid
+from hilum.image import Image, Quantity
 from hilum.provenance import ModelRef, Step, walk
-from hilum.registry import unknown
 from hilum.settings import OutputSettings
 
-from .masks import ENDINGS, as_bytes, write, write_straight
+from .masks import as_bytes, endings, write, write_straight
 from .png import encode_png
+from .measures import TABLE, measures_table
 from .result_json import WrittenFile, encode_json, label_maps, result
 from .whole import MARKER, whole_folder
 
@@ -36,7 +43,7 @@ def write_case(case: Case, output: Path, settings: OutputSettings) -> Path:
 
     Parameters
     ----------
-    case : of a film
+    case : of a film or a volume
     output : folder of the run, made if need be
     settings : what to write
 
@@ -48,18 +55,15 @@ def write_case(case: Case, output: Path, settings: OutputSettings) -> Path:
         A mask format is not known.
     ValueError
         The case's name cannot name a folder.
-    WrongQuantity
-        The case is of a volume.
     """
     if case.name in {"", ".", ".."} or any(character in case.name for character in "/\\\0"):
         raise ValueError(f"a case cannot be named {case.name!r}: its name is also that of its folder")
-    for name in settings.masks:
-        if name not in ENDINGS:
-            raise SettingsError(unknown("mask format", name, ENDINGS))
+    wanted = endings(settings.masks, case.image.grid)
     folder = output / case.name
     with whole_folder(folder) as unfinished:
         written = [
-            *_write_masks(case, unfinished, settings),
+            *_write_masks(case, unfinished, wanted),
+            *_write_measures(case, unfinished),
             *_write_probability(case, unfinished, settings),
             *_write_pictures(case, unfinished, settings),
         ]
@@ -67,18 +71,26 @@ def write_case(case: Case, output: Path, settings: OutputSettings) -> Path:
     return folder
 
 
-def _write_masks(case: Case, folder: Path, settings: OutputSettings) -> Iterator[WrittenFile]:
+def _write_masks(case: Case, folder: Path, wanted: Iterable[str]) -> Iterator[WrittenFile]:
     for content, labels in label_maps(case).items():
-        for name in settings.masks:
-            path = folder / f"{content}{ENDINGS[name]}"
+        for ending in wanted:
+            path = folder / f"{content}{ending}"
             write_straight(labels, path)
             yield WrittenFile(path.name, content, on_grid=True)
 
 
+def _write_measures(case: Case, folder: Path) -> Iterator[WrittenFile]:
+    if case.measures.table:
+        (folder / TABLE).write_bytes(measures_table(case.measures))
+        yield WrittenFile(TABLE, "measures", on_grid=False)
+
+
 def _write_probability(case: Case, folder: Path, settings: OutputSettings) -> Iterator[WrittenFile]:
+    ending = ".png" if isinstance(case.image.grid, PlaneGrid) else ".nii.gz"
     for name, probability in case.probability.items() if settings.probability else ():
-        path = folder / f"probability-{name}.png"
-        path.write_bytes(encode_png(as_bytes(probability), is_picture=True))
+        path = folder / f"probability-{name}{ending}"
+        shown = Image(as_bytes(probability), case.image.grid, Quantity.PROBABILITY, case.provenance)
+        write_straight(shown, path)
         yield WrittenFile(path.name, "probability", on_grid=True)
 
 
@@ -86,20 +98,43 @@ def _write_pictures(case: Case, folder: Path, settings: OutputSettings) -> Itera
     """Overlay and report, from one drawing."""
     if not (settings.overlay or settings.report):
         return
+    draw = _draw_film if isinstance(case.image.grid, PlaneGrid) else _draw_volume
+    overlay, page = draw(case, settings)
+    if overlay is not None:
+        (folder / "overlay.png").write_bytes(encode_png(overlay, is_picture=True))
+        yield WrittenFile("overlay.png", "overlay", on_grid=False)
+    if page:
+        (folder / "report.html").write_bytes(page.encode(errors="xmlcharrefreplace"))
+        yield WrittenFile("report.html", "report", on_grid=False)
+
+
+_Drawn = tuple[NDArray[np.uint8] | None, str]
+"""An overlay and a page; None and empty for what was not asked for."""
+
+
+def _draw_film(case: Case, settings: OutputSettings) -> _Drawn:
     from .display import display
     from .overlay import draw
 
     shown = display(case)
     overlay = draw(case, shown)
-    if settings.overlay:
-        (folder / "overlay.png").write_bytes(encode_png(overlay, is_picture=True))
-        yield WrittenFile("overlay.png", "overlay", on_grid=False)
+    page = ""
     if settings.report:
         from .report import render_report
 
         page = render_report(case, shown.film, overlay, _limits(case.provenance))
-        (folder / "report.html").write_bytes(page.encode(errors="xmlcharrefreplace"))
-        yield WrittenFile("report.html", "report", on_grid=False)
+    return overlay if settings.overlay else None, page
+
+
+def _draw_volume(case: Case, settings: OutputSettings) -> _Drawn:
+    from .contact_sheet import render
+
+    page = ""
+    if settings.report:
+        from .report import render_volume_report
+
+        page = render_volume_report(case, _limits(case.provenance))
+    return render(case) if settings.overlay else None, page
 
 
 def _limits(provenance: Step) -> Mapping[str, tuple[str, ...]]:

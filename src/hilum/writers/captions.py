@@ -29,6 +29,11 @@ def number(value: float | NotMeasured, unit: str = "") -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
 
 
+def millimetres(value: float) -> str:
+    """A position or length, whole; 0 has no sign."""
+    return f"{round(value)} mm"
+
+
 def colours(case: Case) -> list[tuple[str, Colour]]:
     """Name and colour of every structure that is there."""
     return [

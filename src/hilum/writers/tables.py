@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from hilum.geometry import Side
+from hilum.image import LOBES
 from hilum.segmentation.zones import ZONES
 
 from .whole import MARKER, whole_file
@@ -22,6 +23,7 @@ TABLE = "results.csv"
 """Name of the table in the output folder."""
 
 _SIDES = tuple(side.value for side in Side)
+_LOBES = tuple(label.name for label in LOBES.values())
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "six-zone": ZONES,
@@ -29,6 +31,36 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "geographic-extent": _SIDES,
     "opacity-percent": (*_SIDES, *ZONES),
 }
+"""Regions that have a column, by the score of films, and of CT where it is the same."""
+
+_CT_PARTS: Mapping[str, tuple[str, ...]] = {
+    "opacity-percent": _LOBES,
+    "high-opacity-percent": (*_SIDES, *ZONES, *_LOBES),
+    "ct-severity-25": _LOBES,
+    "total-severity-20": _LOBES,
+    "lung-severity-score": _LOBES,
+    "lung-high-opacity-score": _LOBES,
+    "zonal-24": ZONES,
+    "mosmed": _SIDES,
+    "mosmed-whole": (),
+}
+"""Regions that have a column, by the score of CT."""
+
+_MEASURES = (
+    *(("volume", "lung", region, "masks") for region in ("both", *_SIDES)),
+    *(("volume", lesion, "both", "masks") for lesion in ("ground-glass", "consolidation", "opacity", "effusion")),
+    *(("mean-hu", "lung", region, "masks") for region in ("both", *_SIDES)),
+    *(("hu-band", band, "both", "masks") for band in ("emphysema", "affected")),
+    ("count", "opacity", "both", "masks"),
+    ("share", "opacity", "both", "hounsfield-bands"),
+)
+"""Id, structure, region and method of the measures that have a column; ``measures.csv`` has them all."""
+
+
+def _column(key: tuple[str, ...]) -> str:
+    """The column of a measure; the usual method goes without saying."""
+    return ":".join(part for part in key if part != "masks")
+
 
 COLUMNS = (
     "case",
@@ -43,8 +75,13 @@ COLUMNS = (
     "disease_threshold",
     "findings",
     "models",
+    "modality",
+    *(score for score in _CT_PARTS if score not in _PARTS),
+    *(f"{score}:{region}" for score, regions in _CT_PARTS.items() for region in regions),
+    *(_column(key) for key in _MEASURES),
 )
-"""The columns, in order; a score's own is named by its id, a region's ``<score>:<region>``. New ones go to the end."""
+"""The columns, in order. A score's own is named by its id, a region's ``<score>:<region>``, a measure's
+``<id>:<structure>:<region>``, with ``:hounsfield-bands`` if it is of the cross-check. New ones go to the end."""
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -122,7 +159,9 @@ def _cells(row: Row) -> Iterator[tuple[str, Any]]:
     except (OSError, ValueError):
         yield "not_measured", f"the {MARKER} of this case cannot be read"
         return
+    yield "modality", result["modality"]
     yield from _scores(result["scores"])
+    yield from _measures(result.get("measures", ()))
     yield "disease_probability", result["disease"].get("probability", "")
     yield "disease_threshold", result["disease"].get("threshold", "")
     yield "findings", " ".join(finding["code"] for finding in result["findings"])
@@ -133,15 +172,24 @@ def _cells(row: Row) -> Iterator[tuple[str, Any]]:
 def _scores(scores: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Cells of the scores that have columns, and why some are empty."""
     reasons: list[str] = []
-    for name, regions in _PARTS.items():
+    for name in dict.fromkeys((*_PARTS, *_CT_PARTS)):
         if name not in scores:
             continue
         value, parts = scores[name]["value"], scores[name]["parts"]
         yield name, _number(value)
+        regions = (*_PARTS.get(name, ()), *_CT_PARTS.get(name, ()))
         yield from ((f"{name}:{region}", _number(parts[region])) for region in regions if region in parts)
         if isinstance(value, dict):
             reasons.append(f"{name}: {value['not_measured']}")
     yield "not_measured", "; ".join(reasons)
+
+
+def _measures(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Cells of the measures that have columns."""
+    for row in rows:
+        key = (row["id"], row["structure"], row["region"], row["method"])
+        if key in _MEASURES:
+            yield _column(key), _number(row["value"])
 
 
 def _number(value: Any) -> Any:

@@ -15,13 +15,13 @@ from PIL import Image as Picture
 
 from hilum.case import Case
 
-from .view import view_of
+from .view import common_view
 
 if TYPE_CHECKING:
     import jinja2
 
 QUALITY = 88
-"""JPEG quality of the pictures: no visible loss, a tenth of the size of PNG."""
+"""JPEG quality of a film's pictures: no visible loss, a tenth of the size of PNG."""
 
 
 def render_report(
@@ -30,7 +30,7 @@ def render_report(
     overlay: NDArray[np.uint8],
     limits: Mapping[str, Sequence[str]],
 ) -> str:
-    """The report of a case as HTML: one page with its pictures inside, which opens anywhere and fetches nothing.
+    """The report of a film as HTML: one page with its pictures inside, which opens anywhere and fetches nothing.
 
     Parameters
     ----------
@@ -44,8 +44,30 @@ def render_report(
     WrongQuantity
         The case is of a volume.
     """
+    from .film import film_facts, film_view
+
+    view = common_view(case, "Chest X-ray", film_facts(case), limits)
     pictures = {"film_picture": _embedded(film), "overlay_picture": _embedded(overlay)}
-    return _template().render(view=view_of(case, limits), style=_text("report.css"), **pictures)
+    return _template("film.html.j2").render(view=view, film=film_view(case), style=_text("report.css"), **pictures)
+
+
+def render_volume_report(case: Case, limits: Mapping[str, Sequence[str]]) -> str:
+    """The report of a CT as HTML: one page with its pictures inside, which opens anywhere and fetches nothing.
+
+    Parameters
+    ----------
+    case : of a volume
+    limits : by name of a network, sentences of its card that a reader must know
+
+    Raises
+    ------
+    WrongQuantity
+        The case is of a film.
+    """
+    from .volume import volume_facts, volume_view
+
+    view = common_view(case, "Chest CT", volume_facts(case), limits)
+    return _template("volume.html.j2").render(view=view, volume=volume_view(case), style=_text("report.css"))
 
 
 def _embedded(picture: NDArray[np.uint8]) -> str:
@@ -55,21 +77,29 @@ def _embedded(picture: NDArray[np.uint8]) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(file.getbuffer()).decode()}"
 
 
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)
+
+
 @lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
+def _environment() -> Any:
     import jinja2
 
     environment: Any = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FunctionLoader(_text),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["capitalised"] = _capitalised
-    return environment.from_string(_text("report.html.j2"))
+    return environment
 
 
 def _capitalised(phrase: str) -> str:
     return phrase[:1].upper() + phrase[1:]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _text(name: str) -> str:
     return (files("hilum.writers.report") / name).read_text(encoding="utf-8")

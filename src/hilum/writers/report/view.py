@@ -1,27 +1,18 @@
-"""What the report says, as words and numbers; how it looks is the template's business."""
+"""What every report says, as words and numbers; how it looks is the templates' business."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hilum import __version__
-from hilum.case import Case, Disease
-from hilum.geometry import PlaneGrid, SpacingAt
+from hilum.case import Case
+from hilum.geometry import PlaneGrid
 from hilum.measurement import Finding, NotMeasured
 from hilum.provenance import Json, Source, Step, digest, sources, walk
 from hilum.scoring.score import Score
 from hilum.writers.captions import Colour, caption, colours, number
-
-_SIDES = ("right", "left")
-_LEVELS = ("upper", "middle", "lower")
-
-_PLANES = {
-    SpacingAt.DETECTOR: "at the detector",
-    SpacingAt.PATIENT: "at the patient",
-    SpacingAt.UNKNOWN: "at an unknown plane",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +40,15 @@ class ScoreCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Zone:
-    """A cell of the table that is drawn like the lungs.
-
-    Attributes
-    ----------
-    opacity : percentage as text, or a dash
-    tint : 0 to 1, strength of the cell's colour
-    is_hit : counts for the six-zone score; None if not measured
-    brixia : grade as text, or a dash
-    """
-
-    opacity: str
-    tint: float
-    is_hit: bool | None
-    brixia: str
-
-
-@dataclass(frozen=True, slots=True)
 class View:
-    """Everything that the template shows, in its order."""
+    """What the reports of films and volumes have in common."""
 
     case: str
+    kind: str
     facts: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
     colours: tuple[tuple[str, Colour], ...]
-    disease: Disease | NotMeasured
     scores: tuple[ScoreCard, ...]
-    zones: Mapping[str, Mapping[str, Zone]]
-    lungs: Mapping[str, tuple[str, str]]
-    hit_rule: str
     not_measured: Mapping[str, Sequence[str]]
     limits: Mapping[str, Sequence[str]]
     sources: tuple[Source, ...]
@@ -87,19 +57,23 @@ class View:
     version: str
 
 
-def view_of(case: Case, limits: Mapping[str, Sequence[str]]) -> View:
-    """What the report of a case says; parameters as of :func:`~hilum.writers.report.render_report`."""
-    cards = tuple(_card(score) for score in case.scores.values())
+def common_view(case: Case, kind: str, facts: Iterable[tuple[str, str]], limits: Mapping[str, Sequence[str]]) -> View:
+    """What the report of any case says.
+
+    Parameters
+    ----------
+    case : of a film or a volume
+    kind : what the image is, in words
+    facts : about the image, each with its label
+    limits : by name of a network, sentences of its card that a reader must know
+    """
     return View(
         case=case.name,
-        facts=tuple(_facts(case)),
+        kind=kind,
+        facts=tuple(facts),
         findings=case.findings,
         colours=tuple(colours(case)),
-        disease=case.disease,
-        scores=cards,
-        zones={level: {side: _zone(case, f"{side}-{level}") for side in _SIDES} for level in _LEVELS},
-        lungs={side: (_part(case, "opacity-percent", side), _part(case, "geographic-extent", side)) for side in _SIDES},
-        hit_rule=_hit_rule(case),
+        scores=tuple(_card(score) for score in case.scores.values()),
         not_measured=_not_measured(case),
         limits=limits,
         sources=sources(case.provenance),
@@ -107,21 +81,6 @@ def view_of(case: Case, limits: Mapping[str, Sequence[str]]) -> View:
         digest=digest(case.provenance),
         version=__version__,
     )
-
-
-def _facts(case: Case) -> Iterator[tuple[str, str]]:
-    grid = case.image.plane
-    yield "File", ", ".join(source.name for source in sources(case.image.origin)) or "none: a computed film"
-    yield "View", case.image.view or "not stated"
-    yield "Pixels", f"{grid.shape[1]} × {grid.shape[0]}"
-    yield "Pixel spacing", _spacing(grid)
-
-
-def _spacing(grid: PlaneGrid) -> str:
-    if grid.spacing_mm is None:
-        return "not stated"
-    rows, columns = grid.spacing_mm
-    return f"{columns:.3g} × {rows:.3g} mm {_PLANES[grid.spacing_at]}"
 
 
 def _card(score: Score) -> ScoreCard:
@@ -141,42 +100,10 @@ def _card(score: Score) -> ScoreCard:
     )
 
 
-def _zone(case: Case, name: str) -> Zone:
-    share = _value(case, "opacity-percent", name)
-    hit = _value(case, "six-zone", name)
-    return Zone(
-        opacity=_part(case, "opacity-percent", name),
-        tint=0.0 if isinstance(share, NotMeasured) else round(0.62 * share / 100.0, 3),
-        is_hit=None if isinstance(hit, NotMeasured) else hit > 0,
-        brixia=_part(case, "brixia", name),
-    )
-
-
-def _value(case: Case, score: str, region: str) -> float | NotMeasured:
-    absent = NotMeasured("it is not part of this result")
-    return case.scores[score].parts.get(region, absent) if score in case.scores else absent
-
-
-def _part(case: Case, score: str, region: str) -> str:
-    unit = case.scores[score].definition.unit if score in case.scores else ""
-    return number(_value(case, score, region), unit)
-
-
-def _hit_rule(case: Case) -> str:
-    """How a zone came to count, in a sentence; empty if the case does not tell."""
-    score = case.scores.get("six-zone")
-    if score is None or "threshold" not in score.settings:
-        return ""
-    threshold = score.settings["threshold"]
-    if score.method == "zone-evidence":
-        return f"A zone is affected if the network's evidence for it, on a scale from 0 to 1, is above {threshold:.2f}."
-    return f"A zone is affected if more than {100 * threshold:.0f} % of its area has opacity."
-
-
 def _not_measured(case: Case) -> dict[str, list[str]]:
     """What is missing, by reason: whole scores, and the regions of those that have others."""
     made: dict[str, dict[str, None]] = {}
-    if isinstance(case.disease, NotMeasured):
+    if isinstance(case.disease, NotMeasured) and isinstance(case.image.grid, PlaneGrid):
         made.setdefault(case.disease.reason, {})["probability of disease"] = None
     for score in case.scores.values():
         if isinstance(score.value, NotMeasured):

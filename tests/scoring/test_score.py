@@ -18,6 +18,18 @@ from hilum.scoring import DEFINITIONS, NO_ESTIMATE, SIX_ZONE_THRESHOLD, score
 from hilum.segmentation.zones import ZONES
 
 IDS = ("six-zone", "brixia", "geographic-extent", "opacity-percent")
+"""Scores of a film."""
+
+IDS_OF_CT = (
+    "high-opacity-percent",
+    "ct-severity-25",
+    "total-severity-20",
+    "lung-severity-score",
+    "lung-high-opacity-score",
+    "zonal-24",
+    "mosmed",
+    "mosmed-whole",
+)
 ABSENT = NotMeasured("the left lung was not found")
 
 
@@ -44,9 +56,9 @@ def one_lung():
 
 class TestDefinitions:
     def test_ids_are_stable(self):
-        assert DEFINITIONS.names() == IDS
+        assert DEFINITIONS.names() == (*IDS, *IDS_OF_CT)
 
-    @pytest.mark.parametrize("name", IDS)
+    @pytest.mark.parametrize("name", [*IDS, *IDS_OF_CT])
     def test_each_says_what_it_is(self, name):
         definition = DEFINITIONS[name]
         assert definition.id == name
@@ -56,7 +68,7 @@ class TestDefinitions:
         assert all((definition.title, definition.definition, definition.inputs, definition.limits))
 
     def test_only_the_learned_one_is_an_estimate(self):
-        assert [name for name in IDS if DEFINITIONS[name].is_estimate] == ["brixia"]
+        assert [name for name in DEFINITIONS if DEFINITIONS[name].is_estimate] == ["brixia"]
 
     def test_a_miss_names_the_nearest(self):
         with pytest.raises(UnknownName, match="Did you mean 'six-zone'"):

@@ -95,16 +95,19 @@ OPACITY_PERCENT = _define(
         title="Lung with opacity",
         range=(0.0, 100.0),
         unit="%",
-        definition="The area of ground-glass and consolidation within the lungs, as a share of the area of the lungs.",
+        definition=(
+            "Ground-glass and consolidation within the lungs as a share of the lungs: of their area on a film, of "
+            "their volume on CT."
+        ),
         inputs=("lungs", "ground-glass", "consolidation"),
         source=(
-            "After the percentage of opacity of Chaganti et al., Automated Quantification of CT Patterns Associated "
-            "with COVID-19 from Chest CT, Radiology: Artificial Intelligence 2020;2:e200048, "
-            "doi:10.1148/ryai.2020200048, which is of volumes"
+            "The percentage of opacity of Chaganti et al., Automated Quantification of CT Patterns Associated with "
+            "COVID-19 from Chest CT, Radiology: Artificial Intelligence 2020;2:e200048, doi:10.1148/ryai.2020200048, "
+            "which is of volumes; on films after it"
         ),
         limits=(
             "Not measured unless both lungs are found. On a film it is a share of projected area, not of volume, and "
-            "does not compare with the percentage from CT. Pleural effusion does not count."
+            "the percentages of film and CT do not compare. Pleural effusion does not count."
         ),
     )
 )

@@ -90,7 +90,9 @@ def _is_opaque(lesions: NDArray[np.uint8], labels: LabelMap) -> NDArray[np.bool_
 def _counts(zone_map: NDArray[np.uint8], opacity: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Pixels, and those with opacity, of the six zones; shape (2, 6)."""
     inside = [zone_map == number for number in range(1, len(ZONES) + 1)]
-    return np.array([[np.count_nonzero(zone) for zone in inside], [np.count_nonzero(zone & opacity) for zone in inside]])
+    return np.array(
+        [[np.count_nonzero(zone) for zone in inside], [np.count_nonzero(zone & opacity) for zone in inside]]
+    )
 
 
 def _shares(counts: NDArray[np.intp], smallest: float) -> Involvement:

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hilum.image import Image, LabelMap
-from hilum.models.network import open_networks
 from hilum.provenance import ModelRef
-from hilum.segmentation.ct_lesions import segment_ct_lesions
-from hilum.segmentation.ct_lungs import segment_ct_lungs
-from hilum.segmentation.hounsfield import hounsfield_opacity
 from hilum.settings import Settings
 
 from .ct_figures import BANDS, CLASSICAL
@@ -59,15 +55,33 @@ def open_methods(name: MethodName, settings: Settings) -> Methods:
     ModelError
         A network cannot be used.
     """
+    from hilum.segmentation.hounsfield import hounsfield_opacity
+
     if name == "classical":
-        return Methods((Method("", classical_lungs, None, needs_hounsfield=True),))
+        return Methods((Method("", _classical, None, needs_hounsfield=True),))
     if name == "hounsfield":
-        return Methods((Method("", classical_lungs, hounsfield_opacity, needs_hounsfield=True),))
-    lungs, lesions = open_networks(
-        [("ct-lungs", settings.models.ct_lungs), ("ct-lesions", settings.models.ct_lesions)],
-        settings.runtime,
-        many=False,
-    )
+        return Methods((Method("", _classical, hounsfield_opacity, needs_hounsfield=True),))
+    networks, models = _networks(settings)
+    classical = Method(CLASSICAL, _classical, None, needs_hounsfield=True)
+    bands = Method(BANDS, networks.lungs, hounsfield_opacity, is_of_lungs=False, needs_hounsfield=True)
+    return Methods((networks, classical, bands), models)
+
+
+def _classical(image: Image) -> LabelMap:
+    from hilum.segmentation.ct_lungs import segment_ct_lungs
+
+    return segment_ct_lungs(image, method="classical").lungs
+
+
+def _networks(settings: Settings) -> tuple[Method, tuple[ModelRef, ...]]:
+    """The method by the networks that the settings name."""
+    from hilum.models.network import open_networks
+    from hilum.segmentation.ct_lesions import segment_ct_lesions
+    from hilum.segmentation.ct_lungs import segment_ct_lungs
+
+    names = settings.models
+    tasks = [("ct-lungs", names.ct_lungs), ("ct-lesions", names.ct_lesions)]
+    lungs, lesions = open_networks(tasks, settings.runtime, many=False)
     preset = settings.ct.preset
 
     def find_lungs(image: Image) -> LabelMap:
@@ -76,12 +90,4 @@ def open_methods(name: MethodName, settings: Settings) -> Methods:
     def find_lesions(image: Image, inside: LabelMap) -> LabelMap:
         return segment_ct_lesions(image, inside, lesions, preset=preset).lesions
 
-    judged = Method("", find_lungs, find_lesions)
-    classical = Method(CLASSICAL, classical_lungs, None, needs_hounsfield=True)
-    bands = Method(BANDS, find_lungs, hounsfield_opacity, is_of_lungs=False, needs_hounsfield=True)
-    return Methods((judged, classical, bands), (lungs.ref, lesions.ref))
-
-
-def classical_lungs(image: Image) -> LabelMap:
-    """Lungs by thresholds and connected parts."""
-    return segment_ct_lungs(image, method="classical").lungs
+    return Method("", find_lungs, find_lesions), (lungs.ref, lesions.ref)

@@ -106,6 +106,56 @@ class TestFilms:
         assert isinstance(run("--data", folder, "--split", "tset").exception, SettingsError)
 
 
+@pytest.fixture
+def no_networks(monkeypatch):
+    """One scan, and a method that finds its lungs."""
+    from hilum.evaluation import ct_methods, ct_scans
+    from hilum.geometry import VolumeGrid
+
+    grid, origin = VolumeGrid.of_spacing((1, *SHAPE), (5, 1, 1)), Step("made")
+    array = np.zeros(grid.shape, np.uint8)
+    array[0, 1:10, 1:5] = 1
+    scan = ct_scans.Scan(
+        "ma20-slices", "a-0", "a", Image(array, grid, Quantity.WINDOWED_CT, origin), lungs=array, lungs_hold="union"
+    )
+    lungs = LabelMap(array, grid, LUNGS, origin)
+    asked = []
+
+    def open_methods(name, settings):
+        asked.append(name)
+        return ct_methods.Methods((ct_methods.Method("", lambda image: lungs, None),))
+
+    monkeypatch.setattr(ct_scans, "scans_of", lambda root, split: [lambda: scan])
+    monkeypatch.setattr(ct_methods, "open_methods", open_methods)
+    return asked
+
+
+class TestCt:
+    def test_a_table_of_scans(self, no_networks, tmp_path):
+        made = click.testing.CliRunner().invoke(command, ["ct", "--data", str(tmp_path)])
+        assert made.exit_code == 0
+        assert "Scans analysed: 1, of test." in made.stdout
+        assert "Lungs, ma20, mean of slices" in made.stdout
+        assert no_networks == ["network"]
+
+    def test_another_method_and_json(self, no_networks, tmp_path):
+        given = ["ct", "--data", str(tmp_path), "--method", "classical", "--split", "val", "--json"]
+        made = json.loads(click.testing.CliRunner().invoke(command, given).stdout)
+        assert (made["splits"], made["scans"]) == (["val"], 1)
+        assert no_networks == ["classical"]
+
+    def test_cards_are_for_networks(self, no_networks, tmp_path):
+        given = ["ct", "--data", str(tmp_path), "--method", "hounsfield", "--card", str(tmp_path)]
+        made = click.testing.CliRunner().invoke(command, given)
+        assert made.exit_code == 2
+        assert "leave out --method" in made.stderr
+        assert no_networks == []
+
+    def test_an_unknown_method_is_a_slip(self, tmp_path):
+        made = click.testing.CliRunner().invoke(command, ["ct", "--data", str(tmp_path), "--method", "eye"])
+        assert made.exit_code == 2
+
+
 def test_the_help_needs_no_numpy():
     seen = subprocess.run(
         [sys.executable, "-c", "import sys, hilum.cli.evaluate; print('numpy' in sys.modules)"],

@@ -7,7 +7,9 @@ import pytest
 from hilum.errors import NotAnImage, ReadError, UnsupportedFormat
 from hilum.readers import read
 
-FORMATS = "Films are read from PNG, JPEG, TIFF, BMP, DICOM, and from folders and zip files of these."
+FORMATS = (
+    "Images are read from PNG, JPEG, TIFF, BMP, DICOM, NIfTI, NRRD, MetaImage, and from folders and zip files of these."
+)
 
 
 @pytest.mark.parametrize(
@@ -18,10 +20,10 @@ FORMATS = "Films are read from PNG, JPEG, TIFF, BMP, DICOM, and from folders and
         (bytes(range(256)), "of no known image format"),
         (b"%PDF-1.7 ...", "a PDF document"),
         (b"GIF89a...", "a GIF picture"),
-        (b"\x1f\x8b\x08\0....", "compressed with gzip (a NIfTI volume, perhaps)"),
-        (b"\x5c\x01\0\0" + bytes(340) + b"n+1\0", "a NIfTI volume"),
-        (bytes(344) + b"n+1\0", "a NIfTI volume"),
-        (b"NRRD0004\n", "an NRRD volume"),
+        (b"\x1f\x8b\x08\0....", "compressed with gzip, and no volume"),
+        (b"\x5c\x01\0\0" + bytes(344), "an ANALYZE header, which does not say where right and left are"),
+        (b"NRRD1234\n", "an NRRD file of a version that is not read"),
+        (b"ObjectType = Tube\n", "a MetaImage object that is no image"),
         (b"\0\0\0\x18ftypheic....", "a HEIC or AVIF picture"),
         (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     ],

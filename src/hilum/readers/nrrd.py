@@ -136,12 +136,12 @@ def _lines(content: Content, flow: Flow) -> list[bytes]:
 
 
 def _axes(header: Mapping[str, Any], count: int) -> list[int]:
-    """The axes that lie in space: those with a direction, or, where none has, the first three."""
+    """The axes that lie in space: the first three with a direction, or, where none has, the first three."""
     directions = header.get("space directions")
     if directions is None:
         return list(range(min(count, 3)))
     rows = [None if row is None else np.asarray(row, dtype=np.float64) for row in directions]
-    return [axis for axis, row in enumerate(rows) if row is not None and not np.isnan(row).all()]
+    return [axis for axis, row in enumerate(rows) if row is not None and not np.isnan(row).all()][:3]
 
 
 def _kind(content: Content, header: Mapping[str, Any]) -> np.dtype[Any]:
@@ -181,6 +181,7 @@ def _affine(
     if "space directions" in header:
         directions = np.array([header["space directions"][axis] for axis in axes], dtype=np.float64)
         origin = np.asarray(header.get("space origin", np.zeros(3)), dtype=np.float64)
+        directions, origin = directions[:, :3], origin[:3]  # a fourth direction is that of time
     else:
         directions, origin = np.diag(_spacings(content, header, axes)), np.zeros(3)
     if directions.shape != (3, 3) or origin.shape != (3,):

@@ -7,6 +7,7 @@
 """
 
 from .dicom import write_dicom
+from .dicom_series import write_series
 from .exposure import Exposure, draw_exposure
 from .film import PhantomFilm, film, film_grid
 from .lesions import Lesion, random_lesions
@@ -28,4 +29,5 @@ __all__ = [
     "sample_film",
     "thorax",
     "write_dicom",
+    "write_series",
 ]

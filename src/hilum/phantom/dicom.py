@@ -103,7 +103,7 @@ def write_dicom(
     is_odd = stored.size % 2 == 1 and transfer_syntax in GDCM_SYNTAXES  # GDCM takes the padding for a pixel
     _add_pixels(dataset, stored, photometric, bits, allocated=8 if bits == 8 and not is_odd else 16)
     try:
-        _save(dataset, path, transfer_syntax)
+        save_dataset(dataset, path, transfer_syntax)
     except OSError as error:
         raise WriteError(f"Cannot write the film to {str(path)!r}: {error.strerror or error}.", path=path) from error
     return path
@@ -210,8 +210,14 @@ def _add_pixels(dataset: Dataset, stored: NDArray[np.uint16], photometric: str, 
     dataset["PixelData"].VR = "OB" if allocated == 8 else "OW"
 
 
-def _save(dataset: Dataset, path: Path, transfer_syntax: TransferSyntax) -> None:
-    """Write in the transfer syntax wanted: pydicom's own encoders where it has them, GDCM's else."""
+def save_dataset(dataset: Dataset, path: Path, transfer_syntax: TransferSyntax) -> None:
+    """Write a data set of plain pixels in a transfer syntax: by pydicom's encoders where it has them, by GDCM's else.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
     from pydicom import FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian
 

@@ -111,18 +111,15 @@ def lattice(positions: NDArray[np.float64], plane: Plane) -> Lattice:
         raise Irregular("it has one slice, and a volume has several")
     heights, positions = heights[order], positions[order]
     direction, tilt = _direction(positions, heights, normal, plane)
-    targets, findings = _targets(heights)
+    nodes, findings = _nodes(heights)
+    count = round(float(nodes[-1])) + 1
     affine = np.eye(4)
-    affine[:3, 0] = direction * (targets[-1] - targets[0]) / (len(targets) - 1)
+    affine[:3, 0] = direction * (heights[-1] - heights[0]) / (count - 1)
     affine[:3, 1], affine[:3, 2] = rows * plane.spacing_mm[0], columns * plane.spacing_mm[1]
     affine[:3, 3] = positions[0]
-    grid = VolumeGrid((len(targets), *plane.shape), affine, plane.frame)
-    places = np.interp(targets, heights, np.arange(len(heights), dtype=np.float64))
-    places = np.where(np.abs(places - np.rint(places)) * abs(grid.spacing_mm[0]) < EVEN_MM, np.rint(places), places)
-    if not findings:
-        places = np.arange(len(heights), dtype=np.float64)
+    places = np.interp(np.arange(count), nodes, np.arange(len(nodes)))
     noticed = (*_of_doubles(doubles), *tilt, *findings, *_of_thickness(heights, plane))
-    return Lattice(grid, tuple(int(i) for i in order), places, noticed)
+    return Lattice(VolumeGrid((count, *plane.shape), affine, plane.frame), tuple(order.tolist()), places, noticed)
 
 
 def _axes(plane: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -176,23 +173,30 @@ def _direction(
     return slope, (Finding("gantry-tilt", Gravity.NOTE, message),)
 
 
-def _targets(heights: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[Finding, ...]]:
-    """Heights of the volume's slices, and a warning if they are not those of the given ones."""
-    steps = np.diff(heights)
+def _nodes(heights: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[Finding, ...]]:
+    """Where each slice stands in the lattice, the first at 0, in steps; and a warning unless each has its own node."""
+    steps, extent = np.diff(heights), float(heights[-1] - heights[0])
     usual = float(np.sort(steps)[(len(steps) - 1) // 2])
     _require_narrow(steps, usual)
-    count = round(float(heights[-1] - heights[0]) / usual) + 1
-    targets = np.linspace(heights[0], heights[-1], count)
-    step = float(heights[-1] - heights[0]) / (count - 1)
-    tolerance = max(EVEN_MM, EVEN_SHARE * step)
-    places = (heights - heights[0]) / step
-    if np.abs(places - np.rint(places)).max() * step <= tolerance and len(np.unique(np.rint(places))) == len(heights):
-        return targets, () if count == len(heights) else (_missing(steps, usual, count - len(heights)),)
+    row = np.arange(len(heights), dtype=np.float64)
+    if _is_even(heights, row):
+        return row, ()
+    skipping = np.concatenate([[0], np.cumsum(np.maximum(np.rint(steps / usual), 1))])
+    if _is_even(heights, skipping):
+        return skipping, (_missing(steps, usual, round(float(skipping[-1])) + 1 - len(heights)),)
+    step = extent / max(round(extent / usual), 1)
     message = (
         f"Its slices stand unevenly, {steps.min():.2f} to {steps.max():.2f} mm apart; they were resampled linearly to "
         f"{step:.2f} mm."
     )
-    return targets, (Finding("irregular-spacing", Gravity.WARNING, message),)
+    return (heights - heights[0]) / step, (Finding("irregular-spacing", Gravity.WARNING, message),)
+
+
+def _is_even(heights: NDArray[np.float64], nodes: NDArray[np.float64]) -> bool:
+    """Whether slices stand at their nodes; the line through them is the nearest, since the ends are rounded too."""
+    at, above = nodes - nodes.mean(), heights - heights.mean()
+    step = float(at @ above) / float(at @ at)
+    return bool(np.abs(above - at * step).max() <= max(EVEN_MM, EVEN_SHARE * step))
 
 
 def _missing(steps: NDArray[np.float64], usual: float, count: int) -> Finding:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.image import LESIONS, Image, LabelMap, Quantity
-from hilum.models.card import Card
 from hilum.models.network import Network, open_networks
 from hilum.preprocessing.radiograph import Window, look, look_labels, lung_window, put_back
 from hilum.provenance import Json, Step
@@ -75,7 +74,9 @@ def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = Non
     is_diseased = seen.disease >= card.threshold("disease")
     settings: dict[str, Json] = {**network.settings, "thresholds": dict(card.thresholds)}
     step = Step("segment-lesions", settings, (image.origin, lungs.origin), network.ref)
-    drawn = _draw(seen, card) if is_diseased else np.zeros_like(seen.lungs)
+    drawn = np.zeros_like(seen.lungs)
+    if is_diseased:
+        drawn = draw(seen, opacity=card.threshold("opacity"), consolidation=card.threshold("consolidation"))
     affected = blend(seen.affected, seen.share, card.threshold("opacity-weight"))
     return LesionStage(
         LabelMap(home(drawn), image.grid, LESIONS, step),
@@ -145,16 +146,27 @@ def blend(affected: NDArray[np.float32], share: NDArray[np.float32], weight: flo
     return ((1.0 - weight) * affected + weight * share).astype(np.float32)
 
 
-def _draw(seen: Seen, card: Card) -> FilmMap:
-    """Lesion numbers on the upright film: opacity over its threshold, inside the lungs, without specks."""
+def draw(seen: Seen, *, opacity: float, consolidation: float) -> FilmMap:
+    """Lesion numbers on the upright film: what reaches its threshold, inside the lungs, without specks.
+
+    Parameters
+    ----------
+    seen : by the network
+    opacity : from this probability on there is ground-glass or consolidation
+    consolidation : from this share of it on it is consolidation
+
+    Returns
+    -------
+    (rows, columns), 1 ground-glass, 2 consolidation
+    """
     made = np.zeros_like(seen.lungs)
     rows = slice(max(seen.window.top, 0), seen.window.top + seen.window.side)
     columns = slice(max(seen.window.left, 0), seen.window.left + seen.window.side)
     inside = seen.lungs[rows, columns] > 0
-    opacity = (seen.opacity[rows, columns] >= _level(card.threshold("opacity"))) & inside
-    opacity = parts_of_at_least(opacity, LEAST_LESION_SHARE * np.count_nonzero(inside))
-    dense = seen.consolidation[rows, columns] >= _level(card.threshold("consolidation"))
-    made[rows, columns] = opacity.view(np.uint8) + (opacity & dense).view(np.uint8)
+    opaque = (seen.opacity[rows, columns] >= _level(opacity)) & inside
+    opaque = parts_of_at_least(opaque, LEAST_LESION_SHARE * np.count_nonzero(inside))
+    dense = seen.consolidation[rows, columns] >= _level(consolidation)
+    made[rows, columns] = opaque.view(np.uint8) + (opaque & dense).view(np.uint8)
     return made
 
 

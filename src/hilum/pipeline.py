@@ -100,7 +100,9 @@ def analyse(
 def _image(source: Image | Path | str | NDArray[Any], settings: Settings) -> Image:
     if isinstance(source, Image):
         return source
-    return read(source, settings.read) if isinstance(source, Path | str) else from_array(source)
+    if isinstance(source, Path | str):
+        return read(source, settings.read, series=settings.ct.series)
+    return from_array(source)
 
 
 def _lungs(image: Image, network: Network) -> tuple[Image, LungStage]:

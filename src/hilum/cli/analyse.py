@@ -19,6 +19,7 @@ from hilum.cli.talk import TalkingCommand
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the results: one folder a case in it, and results.csv.",
 )
+@setting("ct.series", "--series")
 @setting("output.masks", "--mask-format")
 @setting("output.overlay", "--overlay/--no-overlay")
 @setting("output.report", "--report/--no-report")
@@ -39,5 +40,7 @@ def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:
     from hilum.readers import find
 
     settings = chosen_settings()
-    entries = chosen_slices(scans, settings.read) or not_results(find(scans, settings.read), scans)
+    entries = chosen_slices(scans, settings.read) or not_results(
+        find(scans, settings.read, series=settings.ct.series), scans
+    )
     finish(run(entries, output, settings), as_json=as_json)

@@ -218,7 +218,9 @@ def test_more_voxels_than_the_limit_are_refused_before_they_are_allocated(tmp_pa
     write_series(ct(), tmp_path, is_enhanced=is_enhanced, elements={"Rows": 20000, "Columns": 20000})
     (entry,) = find([tmp_path])
     monkeypatch.setattr("hilum.readers.dicom_volume.np.empty", lambda *_, **__: pytest.fail("allocated"))
-    with pytest.raises(ReadError, match=r"states 20000x20000x7 voxels \(2800 megavoxels\).*limit is 700.*max_megavoxels"):
+    with pytest.raises(
+        ReadError, match=r"states 20000x20000x7 voxels \(2800 megavoxels\).*limit is 700.*max_megavoxels"
+    ):
         entry.open()
 
 

@@ -21,6 +21,10 @@ from hilum.settings import RuntimeSettings, Settings
 Tables = list[tuple[Outcome, ...]]
 
 
+FILM = PlaneGrid((7, 11))
+VOLUME = VolumeGrid.of_spacing((7, 11, 13), (1, 1, 1))
+
+
 @dataclass(frozen=True)
 class FakeEntry:
     """An entry whose image does what its ``action`` does when it is read."""
@@ -30,7 +34,7 @@ class FakeEntry:
     member: str | None = None
     ending: str = ".png"
     study: object = None
-    grid: Grid = PlaneGrid((7, 11))
+    grid: Grid = FILM
 
     @property
     def path(self) -> Path:
@@ -111,9 +115,6 @@ def test_no_more_than_the_workers_are_in_work(tables: Tables, tmp_path: Path) ->
     assert 1 < most <= 3
 
 
-VOLUME = VolumeGrid.of_spacing((7, 11, 13), (1, 1, 1))
-
-
 class InWork:
     """Counts how many of something are between entering and leaving at once."""
 
@@ -147,6 +148,11 @@ def test_volumes_are_read_and_analysed_one_at_a_time(
     summary = run([FakeEntry(str(n), volumes.enter, grid=VOLUME, **looks) for n in range(7)], tmp_path, workers=3)
     assert summary.failed == ()
     assert (volumes.most, volumes.now) == (1, 0)
+
+
+def test_a_folder_of_slices_is_a_volume(tmp_path: Path) -> None:
+    assert local._is_likely_volume(FakeEntry(str(tmp_path), ending=""))  # type: ignore[arg-type]
+    assert not local._is_likely_volume(FakeEntry("film"))  # type: ignore[arg-type]
 
 
 def test_volumes_that_show_themselves_late_are_analysed_one_at_a_time(

@@ -144,7 +144,7 @@ def test_the_sagittal_cut_goes_through_the_most_lesion(ct, make_ct):
 
 def test_no_lung_shows_everything(make_ct):
     cutter = Cutter(make_ct(with_lungs=False))
-    slices, rows, columns = cutter._grid.shape
+    _, rows, columns = cutter._grid.shape
     assert cutter.frames["axial"].size_mm == pytest.approx(
         (columns * 6 + 6 + 2 * MARGIN_MM, rows * 6 + 6 + 2 * MARGIN_MM)
     )

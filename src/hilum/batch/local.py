@@ -167,7 +167,10 @@ def analyse_one(entry: Entry, *, output: Path, settings: Settings, networks: Net
 
 
 def _is_likely_volume(entry: Entry) -> bool:
-    return entry.study is not None or (entry.member or entry.path.name).lower().endswith(VOLUME_SUFFIXES)
+    """A study, a folder of slices, or a file that is called like a volume."""
+    if entry.study is not None or (entry.member is None and entry.path.is_dir()):
+        return True
+    return (entry.member or entry.path.name).lower().endswith(VOLUME_SUFFIXES)
 
 
 def failure_code(error: Error) -> str:

@@ -32,9 +32,11 @@ from hilum.cli.talk import TalkingCommand
 @slices_options
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome of every case as JSON.")
 def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:
-    """Find lungs and lesions on chest X-rays, score and report them.
+    """Find lungs and lesions on chest X-rays and chest CT, score, measure and report them.
 
-    SCAN is a film (DICOM, PNG, JPEG, TIFF, BMP), a folder of films, or a zip file; there may be several.
+    SCAN is a film (DICOM, PNG, JPEG, TIFF, BMP), a CT (DICOM series, NIfTI, NRRD, MetaImage), a folder of either, or a
+    zip file; there may be several. The DICOM files of one CT study are one case; 'hilum series' tells what is there.
+    Films are worked on side by side, volumes one after the other.
     """
     from hilum.cli.run import finish, not_results, run
     from hilum.readers import find

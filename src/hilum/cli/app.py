@@ -47,7 +47,7 @@ class Hilum(click.Group):
 @click.group(cls=Hilum, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def app() -> None:
-    """Lungs, lesions and severity scores from chest X-rays.
+    """Lungs, lesions and severity scores from chest X-rays and chest CT.
 
     For research. Not a medical device: no result may be used for the care of a patient.
     """

@@ -28,8 +28,8 @@ from hilum.provenance import ModelRef, Step, walk
 from hilum.settings import OutputSettings
 
 from .masks import as_bytes, endings, write, write_straight
-from .png import encode_png
 from .measures import TABLE, measures_table
+from .png import encode_png
 from .result_json import WrittenFile, encode_json, label_maps, result
 from .whole import MARKER, whole_folder
 

@@ -24,7 +24,6 @@ def test_volumes_come_axial_whichever_way_they_are_stored(ct_tree):
     to_front, to_back = read_volume(named(ct_tree, "id001")), read_volume(named(ct_tree, "P001"))
     for image in (to_front, to_back):
         assert image.quantity is Quantity.HOUNSFIELD
-        assert image.array.dtype == np.int16
         assert image.volume.orientation.is_axial
         assert image.volume.spacing_mm == (4.0, 1.5, 2.0)
     np.testing.assert_array_equal(to_back.array, stored.T)
@@ -85,7 +84,7 @@ def test_files_that_are_no_volumes_are_refused(ct_tree):
 def test_the_real_volumes_fit_their_masks_and_labels(data):
     cases = {case.name: case for case in read_volumes(data / "ct")}
     assert list(cases) == ["id001", "id002", "id003", "elastix", "P001", "cap001", "cap002", "normal001"]
-    for name in ("id001", "id002", "id003"):
+    for name in ("id001", "id002", "id003", "elastix"):
         lungs, image = read_volume_lungs(cases[name]), read_volume(cases[name])
         assert lungs is not None
         assert lungs.shape == image.array.shape

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import ReadError
-from hilum.geometry import VolumeGrid
-from hilum.image import Image, Quantity
-from hilum.provenance import Source, hash_file
+from hilum.image import LUNGS, Image
+from hilum.readers import read, read_labels
 
 from .slices import chosen_sources, existing, rows_of
 
@@ -94,16 +92,14 @@ def read_volumes(root: Path, sources: Iterable[str] = ()) -> tuple[VolumeCase, .
 
 
 def read_volume(case: VolumeCase) -> Image:
-    """The volume, axial, HOUNSFIELD in int16.
+    """The volume, axial, in Hounsfield units.
 
     Raises
     ------
     ReadError
-        The file cannot be read.
+        The file cannot be read as a CT.
     """
-    array, grid = _read(case.image)
-    origin = Source(case.image.name, hash_file(case.image))
-    return Image(array.astype(np.int16, copy=False), grid, Quantity.HOUNSFIELD, origin).axial()
+    return read(case.image).axial()
 
 
 def read_volume_lungs(case: VolumeCase) -> NDArray[np.uint8] | None:
@@ -112,30 +108,9 @@ def read_volume_lungs(case: VolumeCase) -> NDArray[np.uint8] | None:
     Raises
     ------
     ReadError
-        The file cannot be read.
+        The file cannot be read, or holds other numbers.
     """
-    if case.lungs is None:
-        return None
-    array, grid = _read(case.lungs)
-    return grid.orientation.to_axial((array > 0).astype(np.uint8))
-
-
-def _read(path: Path) -> tuple[NDArray[Any], VolumeGrid]:
-    """Numbers and grid of a NIfTI file."""
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-
-    try:
-        file = nibabel.load(path)  # pyright: ignore[reportPrivateImportUsage]
-        array = np.asarray(file.dataobj)  # pyright: ignore[reportAttributeAccessIssue]
-        affine = np.asarray(file.affine)  # pyright: ignore[reportAttributeAccessIssue]
-    except (OSError, ImageFileError, EOFError) as error:
-        raise ReadError(f"Cannot read {str(path)!r}: {error}.", path=path) from error
-    if array.ndim != 3:
-        raise ReadError(f"{str(path)!r} has the shape {array.shape}; expected a volume.", path=path)
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    shape = array.shape
-    return array.T, VolumeGrid((shape[2], shape[1], shape[0]), lps[:, [2, 1, 0, 3]])
+    return None if case.lungs is None else read_labels(case.lungs, {1: LUNGS[1]}).axial().array
 
 
 def _imlab(folder: Path) -> Iterator[VolumeCase]:

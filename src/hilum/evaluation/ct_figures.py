@@ -58,6 +58,7 @@ DICE_FIGURES: tuple[DiceFigure, ...] = (
     _dice("lungs-ma20-volumes", "Lungs, ma20, voxels of a volume", 0.96, ("ma20-slices", "lungs", "volumes")),
     _dice("lungs-ma20-slices", "Lungs, ma20, mean of slices", 0.96, ("ma20-slices", "lungs", "slices")),
     _dice("lungs-lungsegdb", "Lungs, lungsegdb, mean of slices", None, ("lungsegdb-slices", "lungs", "slices")),
+    _dice("lungs-elastix", "Lung, elastix, one lung cut out", None, ("elastix-lung", "lungs", "volumes")),
     _dice("lungs-dense", "Lungs, phantoms, half a lung consolidated", 0.95, ("phantom-dense", "lungs", "volumes")),
     _dice("lesions-ma20-volumes", "Opacity, ma20, voxels of a volume", 0.76, ("ma20-slices", "opacity", "volumes")),
     _dice("lesions-ma20-slices", "Opacity, ma20, mean of slices", 0.76, ("ma20-slices", "opacity", "slices")),

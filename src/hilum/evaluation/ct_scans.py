@@ -110,7 +110,7 @@ def scans_of(root: Path, split: str) -> list[Maker]:
     slices = in_split(read_slices(root), split) if has_slices else ()
     volumes = [case for case in read_volumes(root) if case.split == split] if has_volumes else []
     made = [*_slice_makers(slices)]
-    made += [partial(volume_scan, case) for case in volumes if not case.is_cropped]
+    made += [partial(volume_scan, case) for case in volumes]
     return [*made, *phantom_makers()] if split == "test" else made
 
 

@@ -101,10 +101,11 @@ class Series:
                 f"export it again.{choice}",
                 path=self.first.spot.path,
             )
+        message = f"{self.refusal}, and CT is wanted. Give a chest CT, or a film.{choice}"
+        finding = Finding("not-a-ct", Gravity.ERROR, message)
         return Refused(
-            f"Did not analyse {self.name} in {place} (not-a-ct): {self.refusal}, and CT is wanted. Give a chest CT, or "
-            f"a film.{choice}",
-            code="not-a-ct",
+            f"Did not analyse {self.name} in {place} ({finding.code}): {finding.message}",
+            code=finding.code,
             path=self.first.spot.path,
         )
 

@@ -118,12 +118,12 @@ def lungs(right=(40, 30, 160, 90), left=(40, 110, 160, 170), shape=(210, 200)):
     return LabelMap(array, PlaneGrid(shape), LUNGS, Source("film.png", "0" * 64))
 
 
-def judged(made, film_probability=0.9, inverted_probability=0.1, settings=ON):
+def judged(made, film_probability=0.9, is_inverted=False, settings=ON):
     return after(
         made,
         film_probability=film_probability,
-        inverted_probability=inverted_probability,
         film_threshold=0.5,
+        is_inverted=is_inverted,
         settings=settings,
     )
 
@@ -138,9 +138,9 @@ def test_no_film_in_the_judgement_of_the_network(probability, is_refused):
     assert codes(findings) == ([("not-a-film", Gravity.ERROR)] if is_refused else [])
 
 
-@pytest.mark.parametrize(("probability", "is_inverted"), [(0.5, True), (0.49, False)])
-def test_inverted(probability, is_inverted):
-    findings = judged(lungs(), inverted_probability=probability)
+@pytest.mark.parametrize("is_inverted", [True, False])
+def test_inverted(is_inverted):
+    findings = judged(lungs(), is_inverted=is_inverted)
     assert codes(findings) == ([("inverted", Gravity.WARNING)] if is_inverted else [])
 
 
@@ -261,7 +261,8 @@ def test_a_colour_photograph_is_refused_with_its_name(tmp_path):
 
 def test_every_code_in_the_source_is_explained_and_every_explanation_used():
     sources = Path(hilum.__file__).parent.rglob("*.py")
-    used = {code for path in sources for code in re.findall(r'Finding\(\s*"([a-z-]+)"', path.read_text("utf-8"))}
+    pattern = r'(?:Finding\(\s*|code=(?="[a-z]+-))"([a-z-]+)"'
+    used = {code for path in sources for code in re.findall(pattern, path.read_text("utf-8"))}
     assert used == set(CODES)
 
 

@@ -55,6 +55,18 @@ CODES: Mapping[str, str] = MappingProxyType(
         "strange-spacing": "The volume's voxels are not of the size that those of a CT are, or it covers no chest.",
         "geometry-conflict": "The file states two positions of the volume that differ; one of them was used.",
         "contrast-unknown": "The file does not say whether contrast medium was given.",
+        "contrast-given": "By its header contrast medium was given, which raises densities.",
+        "not-a-ct": "By its header the volume is of another modality, such as MR.",
+        "other-series": "The study holds other CT series that could have been analysed.",
+        "several-scans": "The series holds several scans of one place; one of them was taken.",
+        "mixed-series": "Slices of the series that do not belong to the others were left out.",
+        "duplicate-slices": "Slices of the series lie at one place; one of each was taken.",
+        "missing-slices": "Slices of the series are missing and were filled from their neighbours.",
+        "irregular-spacing": "The slices of the series stand unevenly and were resampled.",
+        "sparse-slices": "The slices of the series are thinner than their distance; what lies between was not imaged.",
+        "gantry-tilt": "The gantry was tilted; the voxels were kept where they lie.",
+        "rescale-missing": "The file does not say how its numbers become Hounsfield units.",
+        "lossy-compression": "The scan was compressed with losses.",
     }
 )
 """Every code that a finding can have, and what it means, in one sentence."""
@@ -92,8 +104,8 @@ def after(
     lungs: LabelMap,
     *,
     film_probability: float,
-    inverted_probability: float,
     film_threshold: float,
+    is_inverted: bool,
     settings: GateSettings,
 ) -> tuple[Finding, ...]:
     """What is found once the lungs are segmented.
@@ -102,8 +114,8 @@ def after(
     ----------
     lungs : 1 the patient's right lung, 2 the left, on the film's grid
     film_probability : that it is a frontal chest film, by the lung network, 0 to 1
-    inverted_probability : that it is a negative, by the lung network, 0 to 1
     film_threshold : a film below it is refused
+    is_inverted : the lung network took it for a negative, and it was analysed as a positive
     settings : where the gate is switched off, errors are warnings
     """
     found: list[Finding] = []
@@ -113,7 +125,7 @@ def after(
             f"{film_probability:.2f}, and {film_threshold:.2f} is needed. Give a frontal chest film."
         )
         found.append(Finding("not-a-film", Gravity.ERROR, message))
-    if inverted_probability >= 0.5:
+    if is_inverted:
         message = "It looks like a negative, with dark bones on bright lungs; check how it was exported."
         found.append(Finding("inverted", Gravity.WARNING, message))
     return tempered([*found, *_by_lungs(lungs)], settings)

@@ -86,8 +86,8 @@ def analyse(
     found += gate.after(
         lungs.lungs,
         film_probability=lungs.film_probability,
-        inverted_probability=lungs.inverted_probability,
         film_threshold=networks.lungs.card.threshold("film"),
+        is_inverted=lungs.inverted_probability >= networks.lungs.card.threshold("inverted"),
         settings=settings.gate,
     )
     found += _turned(lungs, networks.lungs)
@@ -109,7 +109,7 @@ def _lungs(image: Image, network: Network) -> tuple[Image, LungStage]:
     """Stage I; a negative is turned into a positive first, which the gate then warns of."""
     lungs = segment_lungs(image, network)
     if lungs.inverted_probability < network.card.threshold("inverted"):
-        return image, replace(lungs, inverted_probability=0.0)
+        return image, lungs
     positive = _positive(image)
     again = segment_lungs(positive, network)
     return positive, replace(again, inverted_probability=lungs.inverted_probability)

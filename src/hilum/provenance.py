@@ -94,9 +94,12 @@ Origin = Source | Step
 
 
 def digest(origin: Origin) -> str:
-    """SHA-256 of an artefact's whole history, as 64 hexadecimal digits."""
+    """SHA-256 of an artefact's whole history, as 64 hexadecimal digits.
+
+    File names that are not Unicode, which Python holds as lone surrogates, count with these.
+    """
     canonical = json.dumps(origin.as_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical.encode(errors="surrogatepass")).hexdigest()
 
 
 def walk(origin: Origin) -> Iterator[Origin]:

@@ -82,3 +82,12 @@ def test_a_files_hash_is_that_of_its_bytes(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("hash") / "file"
     path.write_bytes(data)
     assert hash_file(path) == hashlib.sha256(data).hexdigest()
+
+
+def test_names_that_are_not_unicode_have_digests_of_their_own():
+    names = (b"film-\xe9.png".decode(errors="surrogateescape"), b"film-\xe8.png".decode(errors="surrogateescape"))
+    assert len({digest(Source(name, "a" * 64)) for name in names}) == 2
+    assert (
+        digest(Source("é.png", "a" * 64))
+        == hashlib.sha256(('{"name":"é.png","sha256":"' + "a" * 64 + '"}').encode()).hexdigest()
+    )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hilum.errors import SettingsError
@@ -65,3 +67,29 @@ def test_bfloat16_that_cannot_be_had_is_said(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_number_of_cores_is_at_least_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     assert plan.cores() >= 1
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, 6),
+        ({"cpu.max": "900000 100000\n"}, 6),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 6),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "0\n"}, 6),
+        ({"cpu.max": "strange\n"}, 6),
+        ({}, 6),
+    ],
+)
+def test_a_container_is_held_to_its_share(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: dict[str, str], expected: int
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(plan, "CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(plan.os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="ascii")
+    assert plan.cores() == expected

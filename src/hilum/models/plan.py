@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -41,9 +43,33 @@ class Plan:
     workers: int
 
 
+_QUOTA = ("quota", "period")
+
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+"""Where Linux tells what a container may use."""
+
+
 def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors that this process may use: those it may run on, and no more than its container's share of time."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = _container_share(CONTROL_GROUPS)
+    return allowed if share is None else max(1, min(allowed, math.ceil(share)))
+
+
+def _container_share(folder: Path) -> float | None:
+    """Processors' worth of time that a container is held to; None if it is not, or there is none.
+
+    Version 2 of control groups has a file ``cpu.max`` with quota and period, version 1 a file for each.
+    """
+    try:
+        if (folder / "cpu.max").is_file():
+            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            quota, period = ((folder / "cpu" / f"cpu.cfs_{it}_us").read_text(encoding="ascii") for it in _QUOTA)
+        microseconds = float(quota) if quota != "max" else -1.0
+        return microseconds / float(period) if microseconds > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 def workers(settings: RuntimeSettings) -> int:

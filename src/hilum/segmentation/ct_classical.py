@@ -16,6 +16,7 @@ from hilum.preprocessing.ct import whole_slice_window
 
 from .airways import airways
 from .chest_wall import filled_to_the_ribs
+from .postprocess import filled
 from .slices import Maps, Stack, looked_at, shrunk
 from .solids import Solid, Spacing, closed, opened, parts_of, shared_out, shrunken, solids_of_at_least, swollen
 from .two_lungs import without_holes
@@ -28,6 +29,12 @@ WINDOW_HU = (-1000.0, 275.0)
 
 AIR_HU = -400.0
 """Midway between lung and soft tissue: where the edge of a lung lies in a slice of finite thickness."""
+
+SOFT_HU, SHELL_MM = -300.0, 3.0
+"""What is denser belongs to the body, unless it is a shell thinner than twice this, as a table's is."""
+
+WALL_MM = 10.0
+"""Thin places of the chest wall up to this distance from thick ones belong to the body."""
 
 OUTSIDE_HU = -930.0
 """Air at a slice's edge is darker than this on average; lung that a narrow field of view cuts is not."""
@@ -49,6 +56,12 @@ LEAST_LUNG_ML = 60.0
 
 CLOSED_MM = 7.0
 """Vessels and scars up to twice this width are lung."""
+
+LARGE_SHARE = 0.03
+"""Parts of at least this share of all lung say on which side they are; smaller ones go with what they touch."""
+
+BEYOND_SHARE = 0.15
+"""A lung reaches into the other half of the body with no more than this share of it."""
 
 APART_MM = (2.0, 4.0, 6.0, 9.0, 12.0)
 """Depths to which lungs that touch are peeled until they come apart."""
@@ -79,7 +92,7 @@ def classical_lungs(axial: Image) -> tuple[Maps, Stack]:
 def two_lungs(hounsfield: NDArray[np.int16], spacing_mm: Spacing) -> tuple[Solid, Solid]:
     """The right and the left lung of a small volume, (slices, rows, columns), axial."""
     air = hounsfield < AIR_HU
-    outside = _outside(air, hounsfield)
+    outside = _outside(air, hounsfield) | ~_within(_body(hounsfield, spacing_mm))
     air &= ~outside
     middle = _middle_column(~outside)
     tubes = airways(hounsfield, air, spacing_mm, middle)
@@ -117,6 +130,27 @@ def _outside(air: Solid, hounsfield: NDArray[np.int16]) -> Solid:
     return made
 
 
+def _body(hounsfield: NDArray[np.int16], spacing_mm: Spacing) -> Solid:
+    """The largest solid of soft tissue and bone: chest wall and all, without table, tubes and clothes."""
+    numbers, counts = parts_of(opened(hounsfield > SOFT_HU, SHELL_MM, spacing_mm, regrow_mm=WALL_MM))
+    if len(counts) < 2:
+        return np.zeros(hounsfield.shape, dtype=bool)
+    return numbers == counts[1:].argmax() + 1
+
+
+def _within(body: Solid) -> Solid:
+    """The body with what it encloses in each slice; where the slice's edge cuts it, the edge encloses."""
+    made = body.copy()
+    for place in np.flatnonzero(body.any(axis=(1, 2))):
+        ring = made[place]
+        for edge in (ring[0], ring[-1], ring[:, 0], ring[:, -1]):
+            touched = np.flatnonzero(edge)
+            if len(touched):
+                edge[touched[0] : touched[-1] + 1] = True
+        made[place] = filled(ring)
+    return made
+
+
 def _middle_column(body: Solid) -> float:
     """Column that halves the body, arms and table included; the picture's middle if there is no body."""
     columns = np.cumsum(np.count_nonzero(body, axis=(0, 1)))
@@ -146,15 +180,15 @@ def _split(lung: Solid, spacing_mm: Spacing, middle: float) -> tuple[Solid, Soli
     """Right and left lung: parts by the side they lie on, those that touch peeled until they come apart."""
     if not lung.any():
         return lung, lung.copy()
+    solid = closed(lung, PIXEL_MM, spacing_mm)
     for depth in (0.0, *APART_MM):
-        numbers, counts = parts_of(shrunken(lung, depth, spacing_mm) if depth else lung)
+        numbers, counts = parts_of(shrunken(solid, depth, spacing_mm) if depth else lung)
         columns = _mean_columns(numbers, len(counts))
-        large = counts >= 0.03 * np.count_nonzero(lung)
+        large = counts >= LARGE_SHARE * counts[1:].sum()
         large[0] = False
         right, left = large & (columns < middle), large & (columns >= middle)
-        if _balanced(numbers, counts, right, left, middle):
-            first, second = shared_out(lung, right[numbers], left[numbers])
-            return first, second
+        if large.any() and _balanced(numbers, counts, right, left, middle):
+            return shared_out(lung, right[numbers], left[numbers])
     halves = np.broadcast_to(np.arange(lung.shape[2]) < middle, lung.shape)
     return lung & halves, lung & ~halves
 
@@ -170,7 +204,7 @@ def _balanced(
     beyond = np.zeros(len(counts))
     beyond += np.bincount(numbers[:, :, round(middle) :].ravel(), minlength=len(counts)) * right
     beyond += np.bincount(numbers[:, :, : round(middle)].ravel(), minlength=len(counts)) * left
-    return bool((beyond <= 0.25 * counts).all())
+    return bool((beyond <= BEYOND_SHARE * counts).all())
 
 
 def _mean_columns(numbers: NDArray[np.integer], count: int) -> NDArray[np.float64]:

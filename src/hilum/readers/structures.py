@@ -1,0 +1,228 @@
+"""Masks of any tool as ours: by the tool's numbers or names, from one file or a folder, on the grid of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.errors import GridMismatch, ReadError
+from hilum.geometry import GRID_TOLERANCE_MM, Grid, PlaneGrid, Side, VolumeGrid
+from hilum.image import LabelMap
+from hilum.provenance import Json, Source, Step, hash_file
+from hilum.settings import ReadSettings
+
+from .entries import DEFAULTS
+from .label_mapping import LABELS, LabelMapping, Names, Role, label_mapping
+from .masks import read_labels
+from .segments import Segment, has_layers, layers, segments
+
+HILUM = "hilum"
+"""The mapping of our own masks."""
+
+_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+_TOLERANCE_MM = 10 * GRID_TOLERANCE_MM
+"""Masks of the image's own voxels may be off by as much: tools that write positions in single precision are."""
+
+_MOST = 256
+"""Numbers below this are known to be other organs where a tool's files hold such."""
+
+
+def read_structures(
+    path: Path | str,
+    role: Role,
+    mapping: LabelMapping | None = None,
+    *,
+    on: Grid | None = None,
+    settings: ReadSettings = DEFAULTS,
+) -> LabelMap:
+    """Lungs, lesions or lobes from a mask that any tool made.
+
+    Parameters
+    ----------
+    path : a file of labels, a segmentation of 3D Slicer with names, or a folder with one file a structure
+    role : what the mask is of
+    mapping : how the tool numbers and names structures; None takes Hilum's own
+    on : the grid of the image; a mask of the same voxels in another order, or of a part of them, is laid onto it
+    settings : limits of size
+
+    Raises
+    ------
+    ReadError
+        The mask cannot be read, it holds numbers that the mapping does not name, or none of the structures, or its
+        right side lies to the left of its left side.
+    GridMismatch
+        It lies on other voxels than the image.
+    SettingsError
+        The mapping says nothing of the role.
+    """
+    path = Path(path)
+    mapping = mapping or label_mapping(HILUM)
+    wanted = mapping.of(role)
+    if path.is_dir():
+        made = _of_folder(path, role, wanted, settings)
+    elif stated := segments(path) if path.is_file() else ():
+        made = _of_segments(path, role, wanted, stated, settings)
+    else:
+        made = _of_numbers(path, role, wanted, mapping, settings)
+    _require_sides(made, path, role)
+    return made if on is None else laid_on(made, on, path)
+
+
+def _targets(role: Role) -> dict[str, int]:
+    return {label.name: number for number, label in LABELS[role].items()}
+
+
+def _of_numbers(
+    path: Path, role: Role, wanted: Mapping[str, Names], mapping: LabelMapping, settings: ReadSettings
+) -> LabelMap:
+    targets = _targets(role)
+    if not any(each.numbers for each in wanted.values()):
+        raise ReadError(
+            f"Cannot take the {role} from '{path}': the label mapping {mapping.name!r} goes by names, and the file "
+            "states none. Name the mapping of the tool that made it (--labels).",
+            path=path,
+        )
+    known = dict.fromkeys(range(_MOST), 0) if mapping.knows_others else {0: 0}
+    known |= {number: targets[name] for name, each in wanted.items() for number in each.numbers}
+    return read_labels(path, LABELS[role], known, settings=settings)
+
+
+def _of_segments(
+    path: Path, role: Role, wanted: Mapping[str, Names], stated: tuple[Segment, ...], settings: ReadSettings
+) -> LabelMap:
+    """By the names that the file states; of structures that overlap, the one named last in the mapping stays."""
+    targets, by_name = _targets(role), {each.name.lower(): each for each in stated}
+    found = [
+        (targets[structure], by_name[name.lower()])
+        for structure, each in wanted.items()
+        for name in each.names
+        if name.lower() in by_name
+    ]
+    if not found:
+        names = ", ".join(repr(each.name) for each in stated)
+        raise ReadError(
+            f"Cannot take the {role} from '{path}': it has the segments {names}, and none that the label mapping "
+            "names. Name the mapping of the tool that made it (--labels).",
+            path=path,
+        )
+    if not has_layers(path):
+        known = dict.fromkeys(range(_MOST), 0) | {segment.number: target for target, segment in found}
+        return read_labels(path, LABELS[role], known, settings=settings)
+    stack, grid = layers(path)
+    array = np.zeros(grid.shape, dtype=np.uint8)
+    for target, segment in found:
+        array[stack[segment.layer] == segment.number] = target
+    names_of: dict[str, Json] = {segment.name: target for target, segment in found}
+    return LabelMap(array, grid, LABELS[role], Step("read-segments", names_of, (Source(path.name, hash_file(path)),)))
+
+
+def _of_folder(folder: Path, role: Role, wanted: Mapping[str, Names], settings: ReadSettings) -> LabelMap:
+    """One file a structure: whatever is not 0 in it; of structures that overlap, the one named last stays."""
+    targets = _targets(role)
+    array: NDArray[np.uint8] | None = None
+    first: LabelMap | None = None
+    steps: list[Source | Step] = []
+    for target, file in _files(folder, wanted, targets):
+        one = read_labels(file, LABELS[role], dict.fromkeys(range(1, _MOST), target), settings=settings)
+        if first is None or array is None:
+            first, array = one, np.zeros(one.array.shape, dtype=np.uint8)
+        elif isinstance(one.grid, VolumeGrid) and isinstance(first.grid, VolumeGrid):
+            first.grid.require_same(one.grid)
+        np.copyto(array, one.array, where=one.array > 0)
+        steps.append(one.origin)
+    if first is None or array is None:
+        names = [name for each in wanted.values() for name in each.names]
+        raise ReadError(
+            f"Cannot take the {role} from '{folder}': it has none of the files {', '.join(names)} (.nii.gz). Name the "
+            "mapping of the tool that made it (--labels).",
+            path=folder,
+        )
+    return LabelMap(array, first.grid, LABELS[role], Step("join-structures", {}, tuple(steps)))
+
+
+def _files(folder: Path, wanted: Mapping[str, Names], targets: Mapping[str, int]) -> Iterator[tuple[int, Path]]:
+    for structure, each in wanted.items():
+        for name in each.names:
+            found = [folder / f"{name}{ending}" for ending in _ENDINGS if (folder / f"{name}{ending}").is_file()]
+            yield from ((targets[structure], file) for file in found[:1])
+
+
+def _require_sides(labels: LabelMap, path: Path, role: Role) -> None:
+    """The right lung lies to the right of the left one, whatever the numbers of the tool."""
+    if role == "lesions":
+        return
+    upright = labels.axial() if isinstance(labels.grid, VolumeGrid) else labels.upright()
+    columns = np.arange(upright.array.shape[-1])
+    centres: list[float] = []
+    for side in Side:
+        numbers = [number for number, label in upright.labels.items() if label.name.startswith(side.value)]
+        filled = np.zeros(len(columns), dtype=np.int64)
+        for plane in upright.array:
+            filled += np.atleast_2d(np.isin(plane, numbers)).sum(axis=0)
+        if not filled.any():
+            return
+        centres.append(float(filled @ columns) / float(filled.sum()))
+    if centres[0] > centres[1]:
+        raise ReadError(
+            f"Cannot use '{path}' as {role}: what it calls right lies on the patient's left. Its labels are of another "
+            "tool or version (name it with --labels), or it is mirrored.",
+            path=path,
+        )
+
+
+def laid_on(labels: LabelMap, grid: Grid, path: Path | str) -> LabelMap:
+    """A label map on the grid of an image: its voxels in the image's order, and 0 where the map does not reach.
+
+    Nothing is interpolated: the voxels have to be the image's own. A film's mask without a spacing takes the film's.
+
+    Raises
+    ------
+    GridMismatch
+        The voxels are others.
+    """
+    if isinstance(grid, PlaneGrid) or isinstance(labels.grid, PlaneGrid):
+        return _on_film(labels, grid, path)
+    if labels.grid.same_as(grid):
+        return labels
+    source, target = labels.grid.axial, grid.axial
+    there = np.linalg.solve(target.affine[:3, :3], source.affine[:3, 3] - target.affine[:3, 3])
+    drift = np.abs(source.affine[:3, :3] - target.affine[:3, :3]) @ np.array(source.shape)
+    offset = np.rint(there).astype(int)
+    misses = float(np.abs(target.affine[:3, :3] @ (there - offset)).max() + drift.max())
+    from_, to = _overlap(source.shape, target.shape, offset.tolist())
+    if misses > _TOLERANCE_MM or any(each.stop <= each.start for each in to):
+        raise GridMismatch(
+            f"'{path}' does not lie on the voxels of the image: {labels.grid.difference(grid)}. Resample it onto the "
+            "image's grid first."
+        )
+    made = np.zeros(target.shape, dtype=np.uint8)
+    made[to] = labels.axial().array[from_]
+    turned = np.ascontiguousarray(grid.orientation.from_axial(made))
+    return replace(labels, array=turned, grid=grid, origin=Step("lay-on-grid", {}, (labels.origin,)))
+
+
+def _overlap(
+    source: tuple[int, ...], target: tuple[int, ...], offset: list[int]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """What of the source lies in the target, in the indices of each."""
+    starts = [(max(0, -at), max(0, at)) for at in offset]
+    sizes = [max(0, min(n - a, m - b)) for n, m, (a, b) in zip(source, target, starts, strict=True)]
+    return (
+        tuple(slice(a, a + size) for (a, _), size in zip(starts, sizes, strict=True)),
+        tuple(slice(b, b + size) for (_, b), size in zip(starts, sizes, strict=True)),
+    )
+
+
+def _on_film(labels: LabelMap, grid: Grid, path: Path | str) -> LabelMap:
+    """A film's mask on the film's grid."""
+    if not isinstance(grid, PlaneGrid) or not isinstance(labels.grid, PlaneGrid):
+        kinds = ["a film" if isinstance(each, PlaneGrid) else "a volume" for each in (labels.grid, grid)]
+        raise GridMismatch(f"'{path}' is of {kinds[0]}, and the image is {kinds[1]}.")
+    if labels.grid.shape == grid.shape and labels.grid.spacing_mm is None:
+        return replace(labels, grid=grid)
+    grid.require_same(labels.grid)
+    return labels

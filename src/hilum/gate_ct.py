@@ -26,6 +26,9 @@ SOFT_HU = (-250.0, 250.0)
 PLAUSIBLE_SHARE = 0.03
 """A chest has more of either than this; the least of the nine real scans that were looked at have 0.31 and 0.26."""
 
+SHIFTED_SHARE = 0.10
+"""The same where a shift is guessed, which needs better grounds."""
+
 THINNER_SHARE = 0.25
 """With more than this that is thinner than air, the numbers are no Hounsfield units."""
 
@@ -210,16 +213,16 @@ def _share(values: NDArray[np.float32], between: tuple[float, float], shift: flo
     return float(np.mean((values >= between[0] + shift) & (values <= between[1] + shift)))
 
 
-def _is_plausible(values: NDArray[np.float32], shift: float = 0.0) -> bool:
+def _is_plausible(values: NDArray[np.float32], shift: float = 0.0, least: float = PLAUSIBLE_SHARE) -> bool:
     """Whether there is both air and soft tissue, and little that is thinner than air, once the shift is undone."""
     if np.mean(values < AIR_HU[0] + shift) > THINNER_SHARE:
         return False
-    return min(_share(values, AIR_HU, shift), _share(values, SOFT_HU, shift)) > PLAUSIBLE_SHARE
+    return min(_share(values, AIR_HU, shift), _share(values, SOFT_HU, shift)) > least
 
 
 def _implausible(values: NDArray[np.float32]) -> Finding:
     low, high = float(values.min()), float(values.max())
-    shift = next((shift for shift in SHIFTS_HU if _is_plausible(values, shift)), None)
+    shift = next((shift for shift in SHIFTS_HU if _is_plausible(values, shift, SHIFTED_SHARE)), None)
     span = f"Its values run from {low:.4g} to {high:.4g}, without both air (-1000) and soft tissue (0 to 100)"
     if shift is not None:
         message = (

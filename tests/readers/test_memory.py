@@ -26,8 +26,7 @@ def oblique():
 
 
 def test_simpleitk_in_memory_is_simpleitk_on_disk(oblique, tmp_path):
-    import SimpleITK as sitk
-
+    sitk = pytest.importorskip("SimpleITK")
     sitk.WriteImage(oblique, str(tmp_path / "a.nrrd"))
     mine, theirs = from_object(oblique), read(tmp_path / "a.nrrd")
     assert np.array_equal(mine.array, theirs.array)
@@ -35,8 +34,7 @@ def test_simpleitk_in_memory_is_simpleitk_on_disk(oblique, tmp_path):
 
 
 def test_simpleitk_of_two_axes_or_two_channels_is_refused(oblique):
-    import SimpleITK as sitk
-
+    sitk = pytest.importorskip("SimpleITK")
     for image in (oblique[:, :, 2], sitk.Compose(oblique, oblique)):
         with pytest.raises(ValueError, match="a CT has three axes and one channel, not"):
             from_simpleitk(image)

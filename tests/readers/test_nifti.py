@@ -24,7 +24,7 @@ def nifti(made, **fields) -> bytes:
     data = bytearray(made.to_bytes())
     for name, value in fields.items():
         kind, place = made.header.structarr.dtype.fields[name][:2]
-        raw = np.array(value, dtype=kind).tobytes()
+        raw = np.array(value, dtype=kind.base).tobytes()
         data[place : place + len(raw)] = raw
     return bytes(data)
 

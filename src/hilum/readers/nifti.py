@@ -101,7 +101,7 @@ def _kind(content: Content, header: Any) -> np.dtype[Any]:
     code = int(header["datatype"])
     try:
         kind = np.dtype(header.get_data_dtype())
-    except HeaderDataError as error:
+    except (HeaderDataError, KeyError) as error:
         raise content.error(
             NotAnImage, f"its header states a kind of number that there is not ({code})", "Export it again."
         ) from error

@@ -9,7 +9,20 @@ from hilum.scoring.score import Score
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 
-_SHORT = {"six-zone": "Six-zone", "brixia": "Brixia", "geographic-extent": "Extent", "opacity-percent": "Opacity"}
+_SHORT = {
+    "six-zone": "Six-zone",
+    "brixia": "Brixia",
+    "geographic-extent": "Extent",
+    "opacity-percent": "Opacity",
+    "high-opacity-percent": "High opacity",
+    "ct-severity-25": "CT severity",
+    "total-severity-20": "TSS",
+    "lung-severity-score": "LSS",
+    "lung-high-opacity-score": "LHOS",
+    "zonal-24": "Zonal",
+    "mosmed": "CT-0 to 4, worse lung",
+    "mosmed-whole": "CT-0 to 4, both lungs",
+}
 
 
 def caption(name: str) -> str:

@@ -109,8 +109,7 @@ class Cutter:
         self._grid = self._image.volume
         shadows = _shadows(self._lungs.array)
         self.frames: dict[Plane, Frame] = {plane: self._frame(plane, shadows[plane]) for plane in _AXES}
-        self._extents = [_extent(shadows["coronal"].any(axis=1)), _extent(shadows["axial"].any(axis=1))]
-        self._extents.append(_extent(shadows["axial"].any(axis=0)))
+        self._extents = (_extent(shadows["coronal"], 1), _extent(shadows["axial"], 1), _extent(shadows["axial"], 0))
 
     def spread(self, plane: Plane, count: int, within: tuple[float, float] = (0.0, 1.0)) -> tuple[int, ...]:
         """Places of up to ``count`` cuts at equal distances over the lungs, or a part of them; head and front first."""
@@ -194,9 +193,9 @@ def _shadows(lungs: NDArray[np.uint8]) -> dict[Plane, NDArray[np.bool_]]:
     return {"axial": axial, "coronal": coronal, "sagittal": sagittal}
 
 
-def _extent(line: NDArray[np.bool_]) -> tuple[int, int]:
-    """First place that is true, and the one after the last."""
-    places = np.flatnonzero(line)
+def _extent(shadow: NDArray[np.bool_], across: int) -> tuple[int, int]:
+    """First place along the axis that is not ``across`` with anything in it, and the one after the last."""
+    places = np.flatnonzero(shadow.any(axis=across))
     return int(places[0]), int(places[-1]) + 1
 
 

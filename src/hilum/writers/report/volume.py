@@ -21,8 +21,8 @@ from hilum.writers.cuts import WINDOW_HU, Cut, Cutter, Plane
 
 from .histogram import Histogram, density_histogram
 
-AXIAL, CORONAL = 16, 8
-"""How many cuts the light-boxes show at most."""
+AXIAL, CORONAL = 24, 12
+"""How many cuts the light-boxes show at most: whole rows of four, three or two."""
 
 CORONAL_PARTS = (0.1, 0.95)
 """The share of the lungs' depth, from the front, over which the coronal cuts are spread."""

@@ -35,7 +35,7 @@ def hounsfield(
     if samples.dtype.kind != "f" and slope.is_integer() and intercept.is_integer():
         low, high = sorted(int(value) * int(slope) + int(intercept) for value in (samples.min(), samples.max()))
         if _INT16.min <= low and high <= _INT16.max:
-            return _rescaled(samples, int(slope), int(intercept), np.int16), ()
+            return _rescaled(samples, slope, intercept, np.int16), ()
     elif all(_is_whole(plane * np.float64(slope) + np.float64(intercept)) for plane in samples):
         return _rescaled(samples, slope, intercept, np.int16), ()
     return finite(_rescaled(samples, slope, intercept, np.float32))
@@ -68,8 +68,7 @@ def _is_whole(values: NDArray[np.float64]) -> bool:
 def _rescaled(samples: NDArray[Any], slope: float, intercept: float, kind: Any) -> NDArray[Any]:
     """Rescaled one slice at a time, so that no wide copy of the whole is made."""
     made = np.empty(samples.shape, dtype=kind)
-    wide = np.float64 if samples.dtype.kind == "f" or kind == np.float32 else np.int64
     with np.errstate(over="ignore", invalid="ignore"):  # what is too large for 32 bits counts as infinite
         for out, plane in zip(made, samples, strict=True):
-            np.copyto(out, plane.astype(wide) * wide(slope) + wide(intercept), casting="unsafe")
+            np.copyto(out, plane.astype(np.float64) * slope + intercept, casting="unsafe")
     return made

@@ -220,6 +220,22 @@ class TestWeakLabels:
         assert rows(clean)["weak-normal", ""].is_reached is True
         assert value(clean, "weak-lobes").estimate == 1
 
+    def test_a_missing_result_is_the_worst_there_is(self):
+        scans = [
+            weak("a", [False, True, True], frozenset({"left-upper-lobe"})),
+            weak("n", [False] * 3, is_healthy=True),
+        ]
+        made = evaluate(scans, judged(lungs() * 0, lesions(1)))
+        for figure, worst in (
+            ("weak-auc", 0), ("weak-auc-lungs", 0), ("weak-lobes", 0), ("weak-main-lobe", 0), ("weak-normal", 1),
+        ):  # fmt: skip
+            assert value(made, figure).estimate == worst
+            assert rows(made)[figure, ""].n_failed > 0
+        assert rows(made)["weak-normal", ""].is_reached is False
+        failed = {failure.film: failure.figures for failure in made.failures}
+        assert "weak-normal" in failed["n"]
+        assert "weak-normal" not in failed["a"]
+
     def test_lobes_are_right_where_labels_and_opacity_agree(self):
         found = np.zeros(SHAPE, np.uint8)
         found[0, 3:6, 1:5] = 2  # low and behind, on the right
@@ -232,6 +248,13 @@ class TestWeakLabels:
 
 
 class TestOutputs:
+    def test_a_figure_has_its_title_even_if_it_has_groups_only(self):
+        entered = evaluate([scan(group="another way")], judged(lungs(), lesions(2)))
+        assert "\nOpacity, ma20, mean of slices, another way " in as_text(entered)
+        both = as_text(evaluate([scan(), scan(group="another way")], judged(lungs(), lesions(2))))
+        assert "\n- another way " in both
+        assert "Opacity, ma20, mean of slices, another way" not in both
+
     def test_tables_speak_of_scans(self):
         made = evaluate([scan()], judged(lungs(), lesions(2)))
         assert as_text(made).splitlines()[0].split()[:6] == ["figure", "mean", "95", "%", "interval", "scans"]

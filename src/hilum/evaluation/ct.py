@@ -25,11 +25,13 @@ from .ct_figures import (
     LOBES_RIGHT,
     MAIN_LOBE,
     NORMAL,
+    WEAK_FIGURES,
     Comparison,
     DiceFigure,
     WeakReading,
     compare,
     read_weakly,
+    worst_reading,
 )
 from .ct_methods import Method, Methods
 from .ct_scans import Maker, Scan
@@ -105,8 +107,10 @@ def _look(scan: Scan, method: Method, cache: dict[Callable[[Image], LabelMap], L
         seen.comparisons += compare(scan, group, found_lungs, None, failure=failure)
     failure = str(lesions) if isinstance(lesions, Error) else ""
     seen.comparisons += compare(scan, group, None, found_lesions, failure=failure)
-    if scan.labels and found_lesions is not None:
-        seen.readings.append(read_weakly(scan, group, found_lungs, found_lesions, failure=failure))
+    if scan.labels and isinstance(lesions, Error):
+        seen.readings.append(worst_reading(scan, group, failure))
+    elif scan.labels and found_lesions is not None:
+        seen.readings.append(read_weakly(scan, group, found_lungs, found_lesions))
 
 
 def _attempt(make: Callable[..., LabelMap], *given: Image | LabelMap) -> LabelMap | Error:
@@ -255,5 +259,6 @@ def _failures(seen: _Seen) -> tuple[Failure, ...]:
             figures.setdefault((item.scan, item.failure), []).extend(ids)
     for reading in seen.readings:
         if reading.failure:
-            figures.setdefault((reading.patient, reading.failure), []).append(AUC.id)
+            ids = [figure.id for figure in WEAK_FIGURES if figure is not NORMAL or reading.is_healthy]
+            figures.setdefault((reading.patient, reading.failure), []).extend(ids)
     return tuple(Failure(scan, tuple(dict.fromkeys(names)), reason) for (scan, reason), names in figures.items())

@@ -122,7 +122,8 @@ class WeakReading:
     is_healthy : of the volume
     lobes : involved by the labels, and by what was found, for each lobe
     main_lobes : of the infected slices on which opacity lies in a known lobe: whether the labels name the main one
-    failure : why there was no result, empty if there was one. A missing result counts as one without opacity
+    failure : why there was no result, empty if there was one. A missing result counts as the worst there is: no
+        opacity on infected slices, nothing else on the others, and every lobe wrong
     """
 
     group: str
@@ -166,14 +167,13 @@ def compare(
         yield Comparison(scan.source, group, scan.patient, scan.name, structure, overlaps, failure)
 
 
-def read_weakly(scan: Scan, group: str, lungs: LabelMap, lesions: LabelMap, *, failure: str = "") -> WeakReading:
+def read_weakly(scan: Scan, group: str, lungs: LabelMap, lesions: LabelMap) -> WeakReading:
     """What was found in a volume beside the labels of its slices."""
     inside = lungs.mask()
     opacity = lesions.mask("ground-glass", "consolidation") & inside
     lung_voxels, opaque = inside.sum(axis=(1, 2)), opacity.sum(axis=(1, 2))
     lobes, voxel_ml = probable_lobes(lungs), scan.image.volume.voxel_ml
     found = opacity_ml(lobes, opacity, voxel_ml)
-    said = {name: any(name in label.lobes for label in scan.labels) for name in found}
     main: list[bool] = []
     for label in scan.labels:
         counts = np.bincount(lobes[label.index][opacity[label.index]], minlength=len(LOBES) + 1)[1:]
@@ -182,12 +182,36 @@ def read_weakly(scan: Scan, group: str, lungs: LabelMap, lesions: LabelMap, *, f
     return WeakReading(
         group=group,
         patient=scan.patient,
-        infected=np.array([label.is_infected for label in scan.labels]),
+        infected=_infected(scan),
         share=opaque / np.maximum(lung_voxels, 1),
         has_lung=lung_voxels > 0,
         opacity=float(opaque.sum() / max(1, lung_voxels.sum())),
         is_healthy=scan.is_healthy,
-        lobes={name: (said[name], found[name] >= INVOLVED_ML) for name in found},
+        lobes={name: (_is_said(scan, name), found[name] >= INVOLVED_ML) for name in found},
         main_lobes=tuple(main),
+    )
+
+
+def worst_reading(scan: Scan, group: str, failure: str) -> WeakReading:
+    """What a volume without a result counts as."""
+    infected, names = _infected(scan), [label.name for label in LOBES.values()]
+    return WeakReading(
+        group=group,
+        patient=scan.patient,
+        infected=infected,
+        share=1.0 - infected,
+        has_lung=np.ones_like(infected),
+        opacity=1.0,
+        is_healthy=scan.is_healthy,
+        lobes={name: (_is_said(scan, name), not _is_said(scan, name)) for name in names},
+        main_lobes=(False,) * sum(bool(label.lobes) for label in scan.labels),
         failure=failure,
     )
+
+
+def _infected(scan: Scan) -> NDArray[np.bool_]:
+    return np.array([label.is_infected for label in scan.labels])
+
+
+def _is_said(scan: Scan, lobe: str) -> bool:
+    return any(lobe in label.lobes for label in scan.labels)

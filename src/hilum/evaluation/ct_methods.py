@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hilum.image import Image, LabelMap
+from hilum.models.card import Task
 from hilum.provenance import ModelRef
 from hilum.settings import Settings
 
@@ -80,7 +81,7 @@ def _networks(settings: Settings) -> tuple[Method, tuple[ModelRef, ...]]:
     from hilum.segmentation.ct_lungs import segment_ct_lungs
 
     names = settings.models
-    tasks = [("ct-lungs", names.ct_lungs), ("ct-lesions", names.ct_lesions)]
+    tasks: list[tuple[Task, str]] = [("ct-lungs", names.ct_lungs), ("ct-lesions", names.ct_lesions)]
     lungs, lesions = open_networks(tasks, settings.runtime, many=False)
     preset = settings.ct.preset
 

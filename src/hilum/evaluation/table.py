@@ -17,7 +17,7 @@ def _heads(evaluation: Evaluation) -> tuple[str, ...]:
 
 def as_text(evaluation: Evaluation) -> str:
     """Columns for a terminal, then the failures."""
-    lines = [_heads(evaluation), *map(_cells, evaluation.rows)]
+    lines = [_heads(evaluation), *_body(evaluation)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     made = [
         "  ".join(
@@ -32,7 +32,7 @@ def as_text(evaluation: Evaluation) -> str:
 def as_markdown(evaluation: Evaluation) -> str:
     """A table for a README or a model card, then the failures."""
     heads = _heads(evaluation)
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *map(_cells, evaluation.rows)]
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *_body(evaluation)]
     made = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([*made, "", *(f"{note}  " for note in _notes(evaluation))]) + "\n"
 
@@ -54,8 +54,17 @@ def as_json(evaluation: Evaluation) -> dict[str, Json]:
     }
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    title = f"- {row.group}" if row.group else row.figure.title
+def _body(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    """Lines of figures; the groups of one follow it without its title."""
+    ids = [row.figure.id for row in evaluation.rows]
+    is_first = [number == 0 or ids[number - 1] != name for number, name in enumerate(ids)]
+    return [_cells(row, is_first=first) for row, first in zip(evaluation.rows, is_first, strict=True)]
+
+
+def _cells(row: Row, *, is_first: bool) -> tuple[str, ...]:
+    title = row.figure.title if is_first else f"- {row.group}"
+    if is_first and row.group:
+        title = f"{title}, {row.group}"
     if isinstance(row.value, NotMeasured):
         return (title, "-", row.value.reason, "0", "0", "0", _goal(row), "-")
     value = row.value

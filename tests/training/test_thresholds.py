@@ -9,7 +9,7 @@ from PIL import Image
 from hilum.datasets.films import FilmCase
 from hilum.preprocessing.radiograph import Window
 from hilum.segmentation.lesions import Seen
-from hilum.training.thresholds import HEALTHY, STEPS, Observed, counts, for_lesions
+from hilum.training.thresholds import DISEASE_STEPS, HEALTHY, STEPS, Observed, counts, for_lesions
 
 SHAPE = (40, 40)
 
@@ -58,7 +58,8 @@ def outlined(path, disease, level=0.6):
 
 
 def share_at_zero(films, chosen):
-    row, column = (int(np.argmin(np.abs(STEPS - chosen[name]))) for name in ("disease", "six-zone"))
+    row = int(np.argmin(np.abs(DISEASE_STEPS - chosen["disease"])))
+    column = int(np.argmin(np.abs(STEPS - chosen["six-zone"])))
     return (counts([each.seen for each in films], chosen["opacity-weight"])[:, row, column] == 0).mean()
 
 
@@ -79,14 +80,14 @@ def test_a_hundred_healthy_films_outweigh_three(outline):
 
 
 def test_the_lowest_disease_threshold_of_equals_is_taken():
-    assert for_lesions([scored(points) for points in (1, 3, 6)])["disease"] == STEPS[0]
+    assert for_lesions([scored(points) for points in (1, 3, 6)])["disease"] == DISEASE_STEPS[0] == 0.3
 
 
 def test_where_too_few_healthy_films_can_score_zero_as_many_as_can_do():
-    films = [healthy(0.99, 0.99) for _ in range(4)] + [healthy(0.3, 0.9) for _ in range(6)]
+    films = [healthy(0.99, 0.99) for _ in range(4)] + [healthy(0.42, 0.9) for _ in range(6)]
     chosen = for_lesions([*films, scored(3), scored(4)])
     assert share_at_zero(films, chosen) == 0.6
-    assert chosen["disease"] == 0.35
+    assert chosen["disease"] == 0.45
 
 
 def test_a_zone_threshold_lies_between_what_counts_and_what_does_not():
@@ -117,7 +118,7 @@ def test_films_without_anything_known_choose_nothing():
 
 def test_counts_are_zero_below_the_disease_threshold_and_zones_count_above_theirs():
     made = counts([seen(0.5, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])], 0.0)[0]
-    at = int(np.argmin(np.abs(STEPS - 0.5)))
+    at = int(np.argmin(np.abs(DISEASE_STEPS - 0.5)))
     assert made[: at + 1, 0].tolist() == [6] * (at + 1)
     assert not made[at + 1 :].any()
     assert made[0, -1] == 0

@@ -46,10 +46,14 @@ WEIGHTS = np.linspace(0.0, 1.0, 21)
 """Of a zone's share of opacity against the network's verdict on it."""
 
 STEPS = np.round(np.arange(0.05, 0.96, 0.05), 2)
-"""Thresholds that are tried, of the disease and of a zone."""
+"""Thresholds of a zone that are tried."""
+
+DISEASE_STEPS = STEPS[5:]
+"""Thresholds of the disease that are tried: from 0.30 on, since the verdict on the film is a result of its own, and
+means nothing where films that the network takes for healthy would pass."""
 
 Table = NDArray[np.float64]
-"""One number for each disease threshold (rows) and zone threshold (columns) of ``STEPS``."""
+"""One number for each disease threshold (rows) and zone threshold (columns)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +178,7 @@ def _severity(observed: Sequence[Observed], outlined: Sequence[Seen], dices: NDA
 
 
 def counts(films: Sequence[Seen], weight: float) -> NDArray[np.intp]:
-    """Six-zone scores, (films, disease thresholds, zone thresholds), each of ``STEPS``."""
+    """Six-zone scores, (films, disease thresholds, zone thresholds), of all that are tried."""
     zones = np.array([blend(film.affected, film.share, weight) for film in films])
     affected = (zones[:, None, :] > STEPS[:, None]).sum(axis=2)
     return affected[:, None, :] * _shown(films)[:, :, None]
@@ -182,13 +186,13 @@ def counts(films: Sequence[Seen], weight: float) -> NDArray[np.intp]:
 
 def _shown(films: Sequence[Seen]) -> NDArray[np.bool_]:
     """Whether a film counts as diseased, (films, disease thresholds)."""
-    return np.array([film.disease for film in films])[:, None] >= STEPS
+    return np.array([film.disease for film in films])[:, None] >= DISEASE_STEPS
 
 
 def _lacking(outlined: Sequence[Seen], dices: NDArray[np.float64]) -> Table:
     """What the mean Dice lacks of 1 at each disease threshold, as a column; a film that is gated has a Dice of 0."""
     if not outlined:
-        return np.zeros((len(STEPS), 1))
+        return np.zeros((len(DISEASE_STEPS), 1))
     return 1.0 - (dices[:, None] * _shown(outlined)).mean(axis=0)[:, None]
 
 
@@ -203,8 +207,5 @@ def _cheapest(costs: NDArray[np.float64], clear: NDArray[np.float64]) -> dict[st
     allowed = clear >= min(HEALTHY, clear.max())
     places = np.argwhere(allowed & (costs <= costs[allowed].min() + NEAR)).tolist()
     weight, disease, zone = min(places, key=lambda at: (at[1], costs[tuple(at)]))
-    return {"opacity-weight": _two(WEIGHTS[weight]), "disease": _two(STEPS[disease]), "six-zone": _two(STEPS[zone])}
-
-
-def _two(number: np.float64) -> float:
-    return round(float(number), 2)
+    chosen = {"opacity-weight": WEIGHTS[weight], "disease": DISEASE_STEPS[disease], "six-zone": STEPS[zone]}
+    return {name: round(float(number), 2) for name, number in chosen.items()}

@@ -246,6 +246,30 @@ def test_a_slice_that_is_cut_short(tmp_path, transfer_syntax):
         read(tmp_path)
 
 
+class PanicException(BaseException):  # noqa: N818 - the name that pyo3 gives it
+    """What decoders written in Rust raise."""
+
+
+def test_a_decoder_that_panics_does_not_end_the_run(tmp_path, monkeypatch):
+    def panic(*_, **__):
+        raise PanicException("index out of bounds")
+
+    write_series(ct(), tmp_path)
+    monkeypatch.setattr("pydicom.pixels.decoders.base.Decoder.as_array", panic)
+    with pytest.raises(IncompleteSeries, match=r"cannot be decoded"):
+        read(tmp_path)
+
+
+def test_an_interruption_is_no_damage(tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    write_series(ct(), tmp_path)
+    monkeypatch.setattr("pydicom.pixels.decoders.base.Decoder.as_array", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        read(tmp_path)
+
+
 def test_one_slice(tmp_path):
     paths = write_series(ct(), tmp_path)
     with pytest.raises(IncompleteSeries) as caught:

@@ -127,6 +127,15 @@ def test_one_label_in_one_voxel_is_found(scan):
     assert codes(before(of(scan, array), ON)) == [("mask-given", Gravity.ERROR)]
 
 
+@pytest.mark.parametrize("strange", [-7, 300, np.arange(17)])
+def test_what_is_no_label_is_found_wherever_it_hides(strange):
+    array = np.zeros((6, 130, 130), np.int16)
+    array[2, 2, 2] = 1
+    array[3, 3, 3 : 3 + np.size(strange)] = strange
+    image = Image(array, VolumeGrid.of_spacing(array.shape, (5, 2, 2)), Quantity.HOUNSFIELD, SOURCE)
+    assert "mask-given" not in {finding.code for finding in before(image, ON)}
+
+
 @pytest.mark.parametrize("value", [-1000, 0, 40])
 def test_an_empty_volume(scan, value):
     found = before(of(scan, np.full(scan.array.shape, value, np.int16)), ON)

@@ -76,6 +76,12 @@ def test_two_positions_that_differ_are_told(put):
     assert np.allclose(scan.volume.affine, ours(AFFINE))
 
 
+def test_a_broken_qform_beside_a_sform_does_no_harm(put):
+    scan = read(put("a.nii", nifti(image(), qform_code=1, quatern_b=3)))
+    assert np.allclose(scan.volume.affine, ours(AFFINE))
+    assert [finding.code for finding in scan.findings] == ["contrast-unknown"]
+
+
 def test_two_positions_that_agree_are_not(put):
     made = image(affine=np.diag([-0.5, 0.6, 2.5, 1]))
     made.set_qform(made.affine, 1)
@@ -127,6 +133,7 @@ def test_gzip_in_several_members(put):
             "states 30000x30000x90 voxels (81,000 megavoxels), and",
         ),
         ({"dim": [3, 4, -3, 2, 1, 1, 1, 1]}, NotAnImage, "its header states a size of 4x-3x2 voxels"),
+        ({"dim": [0, 4, 3, 2, 1, 1, 1, 1]}, NotAnImage, "its header states 0 axes"),
         ({"datatype": 64}, NotAnImage, "cut short: the block of voxels should have 192 bytes, and 48 are there"),
         (
             {"datatype": 128},

@@ -142,6 +142,8 @@ def test_an_axis_of_one_component_is_left_out(put):
         ({"space_directions": "(1,0,0) (0,1"}, NotAnImage, "its header is damaged"),
         ({"space_directions": None}, NotAnImage, "its header states no spacing"),
         ({"space_directions": None, "spacings": "1 -1 1"}, NotAnImage, "its header states a spacing of 1, -1, 1"),
+        ({"space_directions": "(1,0) (0,1) (1,1)"}, NotAnImage, "its axes do not lie in a space of three directions"),
+        ({"space_origin": "(1,2)"}, NotAnImage, "its axes do not lie in a space of three directions"),
         ({"data_file": "LIST"}, UnsupportedFormat, "its voxels are spread over several files"),
         ({"data_file": "gone.raw"}, NotAnImage, "its voxels should be in the file 'gone.raw' beside it, which is not"),
         ({"data_file": "../../etc/passwd"}, UnsafeArchive, "outside of its own folder"),

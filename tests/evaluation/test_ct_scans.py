@@ -110,5 +110,5 @@ def test_phantoms_of_training_are_not_drawn_again():
 
 def test_the_real_sources_are_listed_for_each_split(data):
     listed = {split: len(scans_of(data / "ct", split)) for split in ("train", "val", "test")}
-    assert listed["test"] == 343 + 3 + 3 * 10 + 2 * 3 + 3 + 17 + 3 + 1 + 4 + len(phantom_makers())
+    assert listed["test"] == 343 + 3 + 3 * 10 + 2 * 3 + 3 + 17 + 3 + 1 + 4 + 4 + len(phantom_makers())
     assert listed["val"] == 159 + 1 + 3 * 6

@@ -70,6 +70,7 @@ DICE_FIGURES: tuple[DiceFigure, ...] = (
     _dice("consolidation-medseg-voxels", "... all voxels", 0.50, ("medseg-slices", "consolidation", "voxels")),
     _dice("lesions-coronacases", "Opacity, coronacases slices", 0.75, ("coronacases-slices", "opacity", "slices")),
     _dice("lesions-phantom", "Opacity, phantoms, voxels of a volume", 0.80, ("phantom", "opacity", "volumes")),
+    _dice("lesions-insertions", "Opacity put into real lungs", 0.80, ("insertions", "opacity", "volumes")),
     _dice("ground-glass-phantom", "Ground-glass, phantoms", None, ("phantom", "ground-glass", "volumes")),
     _dice("consolidation-phantom", "Consolidation, phantoms", None, ("phantom", "consolidation", "volumes")),
 )

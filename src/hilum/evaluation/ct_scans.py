@@ -36,6 +36,9 @@ from hilum.geometry import VolumeGrid
 from hilum.image import LUNGS, Image, LabelMap, Quantity
 from hilum.phantom import Lesion, Thorax, default_grid, random_lesions, thorax
 from hilum.provenance import Source, hash_file
+from hilum.segmentation.ct_lungs import segment_ct_lungs
+
+from .ct_insertions import insert_opacities
 
 SLICE_SPACING_MM = (5.0, 1.0, 1.0)
 """Of slices whose spacing nobody knows: (slices, rows, columns)."""
@@ -45,6 +48,9 @@ PHANTOM_SPACING_MM = (5.0, 2.2, 2.2)
 
 DENSE_SEEDS, LESION_SEEDS = range(5000, 5004), range(5100, 5106)
 """Bodies of the phantoms. Training draws from seeds below 1000."""
+
+INSERTION_SEEDS = range(5300, 5320)
+"""Of the opacities put into real lungs, one a volume."""
 
 MEDSEG_HU = (5.0, -1000.0)
 """Slope and intercept of a guess at the lung window of ``medseg-slices``, which nobody recorded."""
@@ -111,6 +117,8 @@ def scans_of(root: Path, split: str) -> list[Maker]:
     volumes = [case for case in read_volumes(root) if case.split == split] if has_volumes else []
     made = [*_slice_makers(slices)]
     made += [partial(volume_scan, case) for case in volumes]
+    hosts = [case for case in volumes if case.is_healthy or (case.lungs is not None and not case.is_cropped)]
+    made += [partial(insertion_scan, case, seed) for case, seed in zip(hosts, INSERTION_SEEDS, strict=False)]
     return [*made, *phantom_makers()] if split == "test" else made
 
 
@@ -148,6 +156,15 @@ def volume_scan(case: VolumeCase) -> Scan:
     scan = Scan(case.source, case.name, case.name, read_volume(case), labels=case.labels, is_healthy=case.is_healthy)
     lungs = read_volume_lungs(case)
     return scan if lungs is None else replace(scan, lungs=lungs, lungs_hold="union")
+
+
+def insertion_scan(case: VolumeCase, seed: int) -> Scan:
+    """Opacities put into lungs that are outlined, or into healthy ones as thresholds find them."""
+    image, outlined = read_volume(case), read_volume_lungs(case)
+    lungs = segment_ct_lungs(image, method="classical").lungs.array if outlined is None else outlined
+    made = insert_opacities(image, lungs > 0, seed)
+    scan = Scan("insertions", f"{case.name} with opacities", case.name, made.image)
+    return replace(scan, lesions=made.lesions, lesions_hold="classes")
 
 
 def slice_scan(cases: Iterable[SliceCase], group: str = "") -> Scan:

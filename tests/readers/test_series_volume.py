@@ -246,7 +246,7 @@ def test_a_slice_that_is_cut_short(tmp_path, transfer_syntax):
         read(tmp_path)
 
 
-class PanicException(BaseException):  # noqa: N818 - the name that pyo3 gives it
+class PanicException(BaseException):
     """What decoders written in Rust raise."""
 
 
@@ -275,7 +275,7 @@ def test_one_slice(tmp_path):
     with pytest.raises(IncompleteSeries) as caught:
         read(paths[0])
     assert str(caught.value) == (
-        f"Cannot build a volume from series 1 'Thorax' (1 slices) in '{paths[0]}': it has one slice, and a volume has "
+        f"Cannot build a volume from series 1 (1 slice) in '{paths[0]}': it has one slice, and a volume has "
         "several. Give all files of the series, or export it again."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,7 @@ class _SliceReader:
             ) from error
         _check(dataset, content)
         self._hashes.setdefault(spot, hashlib.sha256(content.data).hexdigest())
+        content = replace(content, data=b"")  # its pixels are in the data set, and once is enough
         self._file = (spot, content, dataset)
         return content, dataset
 

@@ -87,10 +87,10 @@ class Series:
 
     @property
     def name(self) -> str:
-        """How sentences call it: its number, description and slices."""
-        number = "" if self.first.number is None else f" {self.first.number}"
-        described = f" '{self.first.description}'" if self.first.description else ""
-        return f"series{number}{described} ({len(self.stack.slices)} slices)"
+        """How sentences call it: by its number, since descriptions are free text, which may tell who the patient is."""
+        number = "a series" if self.first.number is None else f"series {self.first.number}"
+        count = len(self.stack.slices)
+        return f"{number} ({count} {'slice' if count == 1 else 'slices'})"
 
     def error(self, place: str, others: int) -> Error:
         """Why it cannot be analysed, as an error that was not raised yet."""

@@ -19,8 +19,8 @@ _HOMES = {
     "read": "hilum.readers",
     "read_slices": "hilum.readers",
     "score": "hilum.scoring",
-    "segment_lesions": "hilum.segmentation.lesions",
-    "segment_lungs": "hilum.segmentation.lungs",
+    "segment_lesions": "hilum.segmentation.either",
+    "segment_lungs": "hilum.segmentation.either",
     "write": "hilum.writers",
 }
 

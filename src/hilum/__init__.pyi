@@ -5,8 +5,8 @@ from hilum.pipeline import analyse as analyse
 from hilum.readers import read as read
 from hilum.readers import read_slices as read_slices
 from hilum.scoring import score as score
-from hilum.segmentation.lesions import segment_lesions as segment_lesions
-from hilum.segmentation.lungs import segment_lungs as segment_lungs
+from hilum.segmentation.either import segment_lesions as segment_lesions
+from hilum.segmentation.either import segment_lungs as segment_lungs
 from hilum.writers import write as write
 
 __all__ = [

@@ -30,6 +30,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "too-small": "Its shorter side has fewer pixels than the setting `gate.min_side_px` (CT: `gate.min_slice_px`).",
         "nearly-constant": "Hardly any grey values: an empty film or volume, or a mask given in place of a film.",
         "strange-proportions": "One side is more than 2.5 times as long as the other.",
+        "lesions-by-density": "Lesions of a CT were found by bands of Hounsfield units, as was asked for.",
         "for-processing": "The detector's raw image, not the one made for reading.",
         "window-ignored": "The file's display window would have left black and white only, and was not applied.",
         "orientation-assumed": "The file does not say which way the patient lies in it; the usual way was assumed.",

@@ -1,17 +1,24 @@
-"""The flow of the product: an image in, a case out. Command line, batch and tests all call :func:`analyse`."""
+"""The flow of the product: an image in, a case out. Command line, batch and tests all call :func:`analyse`.
+
+The flow of a film stands here, that of a CT in :mod:`hilum.pipeline_ct`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum import gate
 from hilum.case import Case, Disease
-from hilum.image import Image, Quantity
+from hilum.errors import WrongQuantity
+from hilum.geometry import VolumeGrid
+from hilum.image import Image, LabelMap, Quantity
 from hilum.measurement import Finding, Gravity
 from hilum.models.card import Task
 from hilum.models.network import Network
@@ -23,45 +30,89 @@ from hilum.segmentation.lesions import LesionStage, segment_lesions
 from hilum.segmentation.lungs import LungStage, segment_lungs
 from hilum.settings import Settings, as_json
 
+if TYPE_CHECKING:
+    from hilum.pipeline_ct import CtNetworks
+    from hilum.segmentation.slices import Progress
+
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The networks of a run, opened once and shared by its threads."""
+    """The networks of both stages, for films or for CT."""
 
     lungs: Network
     lesions: Network
 
 
-def open_networks(settings: Settings, *, many: bool) -> Networks:
-    """The networks that the settings name.
+class RunNetworks:
+    """The networks of a run: opened when the first image needs them, once, and shared by its threads.
+
+    Parameters
+    ----------
+    settings : models and runtime
+    many : whether throughput over many films counts, or the time to the first result; for CT throughput always does
+    """
+
+    def __init__(self, settings: Settings, *, many: bool) -> None:
+        self._settings, self._many = settings, many
+        self._opened: dict[Task, Network] = {}
+        self._lock = RLock()
+
+    @property
+    def films(self) -> Networks:
+        """Both networks of films, opened at the same time."""
+        names = self._settings.models
+        return Networks(
+            *self._open([("cxr-lungs", names.cxr_lungs), ("cxr-lesions", names.cxr_lesions)], many=self._many)
+        )
+
+    def ct_lungs(self) -> Network:
+        """The network of stage I on CT."""
+        return self._open([("ct-lungs", self._settings.models.ct_lungs)], many=True)[0]
+
+    def ct_lesions(self) -> Network:
+        """The network of stage II on CT."""
+        return self._open([("ct-lesions", self._settings.models.ct_lesions)], many=True)[0]
+
+    def _open(self, tasks: list[tuple[Task, str]], *, many: bool) -> list[Network]:
+        with self._lock:
+            missing = [each for each in tasks if each[0] not in self._opened]
+            if missing:
+                opened = open_by_task(missing, self._settings.runtime, many=many)
+                self._opened.update(zip((task for task, _ in missing), opened, strict=True))
+            return [self._opened[task] for task, _ in tasks]
+
+
+def open_networks(settings: Settings, *, many: bool) -> RunNetworks:
+    """The networks that the settings name, each pair to be opened by the first image that needs it.
 
     Parameters
     ----------
     settings : models and runtime
     many : whether throughput over many films counts, or the time to the first result
     """
-    tasks: list[tuple[Task, str]] = [
-        ("cxr-lungs", settings.models.cxr_lungs),
-        ("cxr-lesions", settings.models.cxr_lesions),
-    ]
-    return Networks(*open_by_task(tasks, settings.runtime, many=many))
+    return RunNetworks(settings, many=many)
 
 
 def analyse(
     source: Image | Path | str | NDArray[Any],
     *,
     settings: Settings | None = None,
-    networks: Networks | None = None,
+    networks: RunNetworks | Networks | None = None,
     name: str = "",
+    lobes: LabelMap | None = None,
+    progress: Progress | None = None,
 ) -> Case:
-    """Lungs, lesions and severity scores of one chest film.
+    """Lungs, lesions and severity scores of one chest film or CT.
 
     Parameters
     ----------
-    source : a film: a file, an array (rows, columns) with larger as brighter and the patient upright, or an image
+    source : a file; an array (rows, columns) of a film, larger as brighter and the patient upright; or an image
     settings : None takes the defaults
-    networks : opened before, for several films; None opens the ones that the settings name
+    networks : for several images: those of a run, or both of the image's kind; None opens the ones that the settings
+        name
     name : of the case; empty takes the file's
+    lobes : the five lobes of a CT on its grid, from any source; scores of lobes take them
+    progress : told how far the stages of a CT are
 
     Raises
     ------
@@ -69,6 +120,10 @@ def analyse(
         The file cannot be read, or the input gate refuses it (:class:`~hilum.errors.Refused`).
     ModelError
         A network cannot be used.
+    GridMismatch
+        The lobes do not lie on the image's grid.
+    WrongQuantity
+        There are lobes, and the image is a film.
 
     Examples
     --------
@@ -79,22 +134,56 @@ def analyse(
     """
     settings = settings or Settings()
     image = _image(source, settings)
-    found = gate.before(image, settings.gate)
-    gate.refuse(found, _file(source, image))
     networks = networks or open_networks(settings, many=False)
-    image, lungs = _lungs(image, networks.lungs)
+    title = name or _name(source, image)
+    if not isinstance(image.grid, VolumeGrid):
+        if lobes is not None:
+            raise WrongQuantity("There are lobes, and a film has none: leave them out, or give a CT.")
+        return _analyse_film(image, title, _file(source, image), settings=settings, networks=_of_films(networks))
+    from hilum.pipeline_ct import analyse_ct
+
+    return analyse_ct(
+        image,
+        name=title,
+        path=_file(source, image),
+        settings=settings,
+        networks=_of_ct(networks),
+        lobes=lobes,
+        recorded=_of_result(settings),
+        progress=progress,
+    )
+
+
+def _of_films(networks: RunNetworks | Networks) -> Callable[[], Networks]:
+    return (lambda: networks.films) if isinstance(networks, RunNetworks) else lambda: networks
+
+
+def _of_ct(networks: RunNetworks | Networks) -> CtNetworks:
+    from hilum.pipeline_ct import CtNetworks
+
+    if isinstance(networks, RunNetworks):
+        return CtNetworks(networks.ct_lungs, networks.ct_lesions)
+    return CtNetworks(lambda: networks.lungs, lambda: networks.lesions)
+
+
+def _analyse_film(
+    image: Image, name: str, path: Path | str | None, *, settings: Settings, networks: Callable[[], Networks]
+) -> Case:
+    found = gate.before(image, settings.gate)
+    gate.refuse(found, path)
+    opened = networks()
+    image, lungs = _lungs(image, opened.lungs)
     found += gate.after(
         lungs.lungs,
         film_probability=lungs.film_probability,
-        film_threshold=networks.lungs.card.threshold("film"),
-        is_inverted=lungs.inverted_probability >= networks.lungs.card.threshold("inverted"),
+        film_threshold=opened.lungs.card.threshold("film"),
+        is_inverted=lungs.inverted_probability >= opened.lungs.card.threshold("inverted"),
         settings=settings.gate,
     )
-    found += _turned(lungs, networks.lungs)
-    gate.refuse(found, _file(source, image))
-    lesions = segment_lesions(image, lungs.lungs, networks.lesions)
-    title = name or _name(source, image)
-    return _case(title, image, lungs, lesions, found=found, settings=settings, networks=networks)
+    found += _turned(lungs, opened.lungs)
+    gate.refuse(found, path)
+    lesions = segment_lesions(image, lungs.lungs, opened.lesions)
+    return _case(name, image, lungs, lesions, found=found, settings=settings, networks=opened)
 
 
 def _image(source: Image | Path | str | NDArray[Any], settings: Settings) -> Image:
@@ -188,4 +277,6 @@ def _file(source: Image | Path | str | NDArray[Any], image: Image) -> Path | str
 
 def _name(source: Image | Path | str | NDArray[Any], image: Image) -> str:
     path = _path(source)
-    return path.stem if path is not None else "film" if image.quantity is Quantity.RADIOGRAPH else "scan"
+    if path is None:
+        return "film" if image.quantity is Quantity.RADIOGRAPH else "scan"
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0] if path.name.endswith(".nii.gz") else path.stem

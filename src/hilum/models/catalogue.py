@@ -21,7 +21,14 @@ from .card import CARD, Card, Task, read_card
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the networks in the package."""
 
-DEFAULTS: Mapping[Task, str] = MappingProxyType({"cxr-lungs": "cxr-lungs", "cxr-lesions": "cxr-lesions"})
+DEFAULTS: Mapping[Task, str] = MappingProxyType(
+    {
+        "cxr-lungs": "cxr-lungs",
+        "cxr-lesions": "cxr-lesions",
+        "ct-lungs": "ct-lungs",
+        "ct-lesions": "ct-lesions",
+    }
+)
 """The network that a task takes unless another is asked for."""
 
 VARIABLE = "HILUM_MODELS"

@@ -20,6 +20,9 @@ ANGLES = 180
 DENT_DEGREES, DENT_MM = 44.0, 36.0
 """Width and height of the dents that are filled."""
 
+DEPTH_MM = 50.0
+"""A dent is no deeper than this; a gap that is, is the liver between two recesses."""
+
 FAR = np.float32(1e6)
 
 
@@ -46,6 +49,7 @@ def filled_to_the_ribs(lung: Solid, hounsfield: NDArray[np.int16], spacing_mm: S
         ribs = bone[place] & (radius > start[place][angle])
         np.minimum.at(limit, angle[ribs], radius[ribs])
         stop = np.minimum(surface[place], limit - np.float32(spacing_mm[1]))
+        stop[stop > start[place] + np.float32(DEPTH_MM)] = 0
         lung[place] |= (radius >= start[place][angle]) & (radius <= stop[angle]) & ~bone[place]
     return lung
 

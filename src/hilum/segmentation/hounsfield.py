@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from hilum.image import LESIONS, Image, LabelMap, Quantity
 from hilum.preprocessing.ct import look_at_labels, lung_slice_window
-from hilum.provenance import Step
+from hilum.provenance import Json, Step
 
-from .slices import Maps, Stack, in_threads, looked_at, put_back, shrunk
+from .slices import Maps, Stack, looked_at, put_back, shrunk
 from .solids import Solid, opened, solids_of_at_least
 
 BANDS_HU = (-1050, -950, -750, -400, 0, 3000)
@@ -60,7 +60,12 @@ def hounsfield_opacity(image: Image, lungs: LabelMap) -> LabelMap:
     image.require(Quantity.HOUNSFIELD)
     image.volume.require_same(lungs.volume)
     axial, masks, grid = image.axial(), lungs.axial().array, image.volume.axial
-    settings = {"bands-hu": list(BANDS_HU), "pixel-mm": PIXEL_MM, "thick-mm": THICK_MM, "least-ml": LEAST_ML}
+    settings: dict[str, Json] = {
+        "bands-hu": [float(edge) for edge in BANDS_HU],
+        "pixel-mm": PIXEL_MM,
+        "thick-mm": THICK_MM,
+        "least-ml": LEAST_ML,
+    }
     step = Step("hounsfield-opacity", settings, (image.origin, lungs.origin))
     home = image.volume.orientation.from_axial
     window = lung_slice_window(masks, grid)
@@ -69,7 +74,7 @@ def hounsfield_opacity(image: Image, lungs: LabelMap) -> LabelMap:
     stack = Stack(grid, window, max(16, round(window.side_mm / PIXEL_MM)), looked_at(grid, SLICE_MM))
 
     def decide(place: int, planes: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        opacity, dense = (plane >= 128 for plane in planes)
+        opacity, dense = planes[0] >= 128, planes[1] >= 128
         inside = opacity & (masks[place] > 0)
         return inside.view(np.uint8) + (inside & dense).view(np.uint8)
 
@@ -81,9 +86,8 @@ def _maps(axial: Image, masks: NDArray[np.uint8], stack: Stack) -> Maps:
     grey = shrunk(axial.array, stack, WINDOW_HU)
     spacing = stack.grid.spacing_mm[1:]
     lung: Solid = np.zeros(grey.shape, dtype=bool)
-    planes = in_threads(lambda place: look_at_labels(masks[place], spacing, stack.window, stack.size), stack.places)
-    for number, plane in enumerate(planes):
-        lung[number] = plane > 0
+    for number, place in enumerate(stack.places):
+        lung[number] = look_at_labels(masks[place], spacing, stack.window, stack.size) > 0
     opacity = opened((grey >= _grey(OPACITY_HU)) & lung, THICK_MM, stack.spacing_mm, regrow_mm=PIXEL_MM)
     opacity = solids_of_at_least(opacity, LEAST_ML / stack.voxel_ml)
     dense = opacity & (grey >= _grey(DENSE_HU))

@@ -105,6 +105,7 @@ def read_slices(
 
     Examples
     --------
+    >>> import hilum
     >>> ct = hilum.read_slices("slices", spacing_mm=(5.0, 0.7, 0.7))  # doctest: +SKIP
     """
     folder = Path(folder)

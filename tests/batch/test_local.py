@@ -69,9 +69,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
         return output / "results.csv"
 
     monkeypatch.setattr(local, "open_networks", lambda settings, many: SimpleNamespace(many=many))
-    monkeypatch.setattr(
-        local, "analyse", lambda image, settings, networks, name: SimpleNamespace(scores={}, findings=())
-    )
+    monkeypatch.setattr(local, "analyse", lambda image, **_: SimpleNamespace(scores={}, findings=()))
     monkeypatch.setattr(local, "write_case", lambda case, output, settings: output / "case")
     monkeypatch.setattr(local, "write_results", write_results)
     return written
@@ -153,6 +151,17 @@ def test_volumes_are_read_and_analysed_one_at_a_time(
 def test_a_folder_of_slices_is_a_volume(tmp_path: Path) -> None:
     assert local._is_likely_volume(FakeEntry(str(tmp_path), ending=""))  # type: ignore[arg-type]
     assert not local._is_likely_volume(FakeEntry("film"))  # type: ignore[arg-type]
+
+
+def test_the_stages_of_volumes_are_told(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def analyse(image: Any, progress: Callable[[str, int, int], None], **_: object) -> Any:
+        progress("lungs", 3, 7)
+        return SimpleNamespace(scores={}, findings=())
+
+    monkeypatch.setattr(local, "analyse", analyse)
+    told: list[tuple[str, int, int]] = []
+    run([FakeEntry("a"), FakeEntry("b")], tmp_path, within=lambda *stage: told.append(stage))
+    assert told == [("lungs", 3, 7)] * 2
 
 
 def test_volumes_that_show_themselves_late_are_analysed_one_at_a_time(

@@ -45,7 +45,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     made: Calls = []
 
     def analyse_all(
-        entries: Iterable[Entry], output: Path, settings: Settings, *, on_done: Callable[[Outcome], None]
+        entries: Iterable[Entry], output: Path, settings: Settings, *, on_done: Callable[[Outcome], None], **_: Any
     ) -> Summary:
         waiting = list(entries)
         made.append((waiting, output, settings))

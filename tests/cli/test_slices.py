@@ -21,7 +21,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What is handed to the batch."""
     made: list[Any] = []
 
-    def analyse_all(entries: Any, output: Path, settings: Any, *, on_done: Any) -> Summary:
+    def analyse_all(entries: Any, output: Path, settings: Any, *, on_done: Any, **_: Any) -> Summary:
         made.extend(entries)
         return Summary((), output / "results.csv")
 

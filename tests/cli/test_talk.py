@@ -54,9 +54,10 @@ def walk(flags: list[str], *, terminal: bool, monkeypatch: pytest.MonkeyPatch) -
     @click.command(cls=TalkingCommand)
     def steps() -> None:
         monkeypatch.setattr(talk.sys.stderr, "isatty", lambda: terminal, raising=False)
-        with progress(3) as step:
+        with progress(3) as watch:
             for trouble in ("", "film.png: it is a cat.", ""):
-                step(trouble)
+                watch.within("lungs", 1, 3)
+                watch.step(trouble)
 
     return CliRunner().invoke(steps, flags)
 
@@ -69,3 +70,23 @@ def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_trouble_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\r\x1b[Kfilm.png: it is a cat.\n" in walk([], terminal=True, monkeypatch=monkeypatch).stderr
+
+
+def look_at_one(*, terminal: bool, monkeypatch: pytest.MonkeyPatch) -> str:
+    @click.command(cls=TalkingCommand)
+    def one() -> None:
+        monkeypatch.setattr(talk.sys.stderr, "isatty", lambda: terminal, raising=False)
+        with progress(1) as watch:
+            for done in (1, 1, 2, 7):
+                watch.within("lungs", done, 7)
+            watch.step("")
+
+    return CliRunner().invoke(one).stderr
+
+
+def test_how_far_a_volume_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = look_at_one(terminal=True, monkeypatch=monkeypatch)
+    clear = "\r\x1b[K"
+    assert shown == f"{clear}Looking for lungs 14 %{clear}Looking for lungs 28 %{clear}Looking for lungs 100 %{clear}"
+    assert look_at_one(terminal=False, monkeypatch=monkeypatch) == ""
+    assert "lungs 33 %" in walk([], terminal=True, monkeypatch=monkeypatch).stderr

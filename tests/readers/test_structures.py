@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from hilum.errors import GridMismatch, ReadError, SettingsError
+from hilum.errors import GridMismatch, NotAnImage, ReadError, SettingsError
 from hilum.geometry import PlaneGrid, SpacingAt, VolumeGrid
 from hilum.image import LOBES, LUNGS
 from hilum.readers.label_mapping import LABELS, label_mapping, shipped
@@ -111,6 +111,12 @@ class TestTotalSegmentator:
         with pytest.raises(ReadError, match="calls right lies on the patient's left"):
             read_structures(file, "lobes", label_mapping("totalsegmentator"))
 
+    def test_files_of_a_folder_on_different_grids(self, tmp_path):
+        as_nifti(tmp_path / "lung_upper_lobe_left.nii.gz", (lobes() == LUL).astype(np.uint8))
+        as_nifti(tmp_path / "lung_lower_lobe_left.nii", (lobes() == LLL)[1:].astype(np.uint8))
+        with pytest.raises(GridMismatch):
+            read_structures(tmp_path, "lobes", label_mapping("totalsegmentator"))
+
     def test_an_empty_folder(self, tmp_path):
         with pytest.raises(ReadError, match="none of the files lung_upper_lobe_right"):
             read_structures(tmp_path, "lobes", label_mapping("totalsegmentator"))
@@ -175,6 +181,26 @@ class TestSlicer:
         assert made.grid.same_as(GRID)
         assert np.array_equal(made.array, lungs())
 
+    def test_layers_in_the_other_space(self, tmp_path):
+        file = as_segments(tmp_path / "lps.seg.nrrd", {"right lung": lungs() == 1, "lungs": lungs() > 0})
+        data, header = nrrd.read(str(file), index_order="F")
+        header["space"] = "right-anterior-superior"
+        header["space directions"][1:] *= [-1, -1, 1]
+        header["space origin"] = header["space origin"] * [-1, -1, 1]
+        nrrd.write(str(tmp_path / "ras.seg.nrrd"), data, header, index_order="F")
+        made = read_structures(tmp_path / "ras.seg.nrrd", "lungs", self.mapping, on=GRID)
+        assert np.array_equal(made.array, lungs() == 1)
+
+    def test_damaged_layers(self, tmp_path):
+        file = as_segments(tmp_path / "a.seg.nrrd", {"right lung": lungs() == 1, "lungs": lungs() > 0})
+        (tmp_path / "cut.seg.nrrd").write_bytes(file.read_bytes()[:-12])
+        with pytest.raises(NotAnImage, match="its layers cannot be read"):
+            read_structures(tmp_path / "cut.seg.nrrd", "lungs", self.mapping)
+        text = file.read_bytes().replace(b"space: left-posterior-superior", b"space: scanner-xyz")
+        (tmp_path / "odd.seg.nrrd").write_bytes(text)
+        with pytest.raises(NotAnImage, match="no segmentation in layers"):
+            read_structures(tmp_path / "odd.seg.nrrd", "lungs", self.mapping)
+
     def test_other_segments(self, tmp_path):
         file = as_segments(tmp_path / "other.seg.nrrd", {"liver": lungs() == 1})
         with pytest.raises(ReadError, match="has the segments 'liver', and none"):
@@ -209,6 +235,10 @@ class TestOntoTheImage:
             read_structures(tmp_path / "lungs.png", "lungs", on=GRID)
         with pytest.raises(GridMismatch):
             read_structures(tmp_path / "lungs.png", "lungs", on=PlaneGrid((11, 12)))
+
+    def test_one_lung_alone_has_no_wrong_side(self, tmp_path):
+        file = as_nifti(tmp_path / "a.nii.gz", (lungs() == 2).astype(np.uint8))
+        assert read_structures(file, "lungs").pixels("left-lung") == 0
 
     def test_mirrored_lungs_are_noticed(self, tmp_path):
         file = as_nifti(tmp_path / "a.nii.gz", np.array([0, 2, 1], np.uint8)[lungs()])

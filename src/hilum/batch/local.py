@@ -19,11 +19,13 @@ from typing import Literal
 
 from hilum.errors import Error, Refused
 from hilum.geometry import VolumeGrid
+from hilum.image import Image, LabelMap
 from hilum.measurement import Finding
 from hilum.models.plan import workers
-from hilum.pipeline import Networks, analyse, open_networks
+from hilum.pipeline import RunNetworks, analyse, open_networks
 from hilum.readers import Entry
 from hilum.scoring.score import Score
+from hilum.segmentation.slices import Progress
 from hilum.settings import Settings
 from hilum.writers import write_case
 from hilum.writers.tables import write_results
@@ -36,6 +38,9 @@ INTERNAL_ERROR = "internal-error"
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
 """Endings of files that are most often volumes: those wait for their turn before they are read."""
+
+Lobes = Callable[[Image], LabelMap]
+"""Gives the lobes of a CT, on its grid."""
 
 QUEUE_PER_WORKER = 16
 """Cases handed out ahead of the one whose outcome is next in order, for each worker. Only as many images as there
@@ -93,6 +98,8 @@ def analyse_all(
     settings: Settings,
     *,
     on_done: Callable[[Outcome], None] | None = None,
+    within: Progress | None = None,
+    lobes: Lobes | None = None,
 ) -> Summary:
     """Analyse every entry and write its results under ``output``; one bad file never stops the rest.
 
@@ -102,6 +109,8 @@ def analyse_all(
     output : folder for the results, made if need be
     settings : ``runtime.workers`` cases are in work at once, but only one volume
     on_done : called in the caller's thread for each outcome, in the order of the entries
+    within : told how far the stages of a volume are, in the thread that works on it
+    lobes : gives the lobes of each image, which has to be a CT; None for none
 
     Returns
     -------
@@ -120,7 +129,15 @@ def analyse_all(
     turn = threading.Lock()
 
     def work(place: int) -> Outcome:
-        outcomes[place] = analyse_one(waiting[place], output=output, settings=settings, networks=networks, turn=turn)
+        outcomes[place] = analyse_one(
+            waiting[place],
+            output=output,
+            settings=settings,
+            networks=networks,
+            turn=turn,
+            within=within,
+            lobes=lobes,
+        )
         return outcomes[place]
 
     try:
@@ -134,7 +151,16 @@ def analyse_all(
     return Summary(rows, table)
 
 
-def analyse_one(entry: Entry, *, output: Path, settings: Settings, networks: Networks, turn: threading.Lock) -> Outcome:
+def analyse_one(
+    entry: Entry,
+    *,
+    output: Path,
+    settings: Settings,
+    networks: RunNetworks,
+    turn: threading.Lock,
+    within: Progress | None = None,
+    lobes: Lobes | None = None,
+) -> Outcome:
     """Read, analyse and write one entry; whatever goes wrong with it is its outcome.
 
     Parameters
@@ -144,6 +170,8 @@ def analyse_one(entry: Entry, *, output: Path, settings: Settings, networks: Net
     settings : of the run
     networks : of the run
     turn : held while there is a volume in memory; one that shows itself as such only when it was read waits then
+    within : told how far the stages of a volume are
+    lobes : gives the lobes of the image
     """
     source = str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
     try:
@@ -154,7 +182,8 @@ def analyse_one(entry: Entry, *, output: Path, settings: Settings, networks: Net
             image = entry.open()
             if not has_turn and isinstance(image.grid, VolumeGrid):
                 held.enter_context(turn)
-            case = analyse(image, settings=settings, networks=networks, name=entry.name)
+            given = None if lobes is None else lobes(image)
+            case = analyse(image, settings=settings, networks=networks, name=entry.name, lobes=given, progress=within)
             folder = write_case(case, output, settings.output)
     except Error as error:
         log.debug("%s failed", source, exc_info=True)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hilum.cli.options import chosen_settings, chosen_slices, setting, settings_sources, slices_options
 from hilum.cli.talk import TalkingCommand
+from hilum.settings import Settings
+
+if TYPE_CHECKING:
+    from hilum.image import Image, LabelMap
 
 
 @click.command("analyse", cls=TalkingCommand)
@@ -20,6 +26,18 @@ from hilum.cli.talk import TalkingCommand
     help="Folder for the results: one folder a case in it, and results.csv.",
 )
 @setting("ct.series", "--series")
+@click.option(
+    "--lobes",
+    type=click.Path(exists=True, path_type=Path),
+    help="Mask of the five lobes of the one CT, for the scores of lobes: a file, or a folder of one file a structure.",
+)
+@click.option(
+    "--lobe-labels",
+    default="hilum",
+    show_default=True,
+    metavar="NAME",
+    help="Whose labels the lobes have: hilum, lungmask, slicer-lcta, totalsegmentator, or a TOML file like theirs.",
+)
 @setting("output.masks", "--mask-format")
 @setting("output.overlay", "--overlay/--no-overlay")
 @setting("output.report", "--report/--no-report")
@@ -31,7 +49,7 @@ from hilum.cli.talk import TalkingCommand
 @settings_sources
 @slices_options
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome of every case as JSON.")
-def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:
+def command(scans: tuple[Path, ...], output: Path, lobes: Path | None, lobe_labels: str, as_json: bool) -> None:
     """Find lungs and lesions on chest X-rays and chest CT, score, measure and report them.
 
     SCAN is a film (DICOM, PNG, JPEG, TIFF, BMP), a CT (DICOM series, NIfTI, NRRD, MetaImage), a folder of either, or a
@@ -45,4 +63,14 @@ def command(scans: tuple[Path, ...], output: Path, as_json: bool) -> None:
     entries = chosen_slices(scans, settings.read) or not_results(
         find(scans, settings.read, series=settings.ct.series), scans
     )
-    finish(run(entries, output, settings), as_json=as_json)
+    given = None if lobes is None else _lobes(lobes, lobe_labels, settings)
+    finish(run(entries, output, settings, lobes=given), as_json=as_json)
+
+
+def _lobes(path: Path, labels: str, settings: Settings) -> Callable[[Image], LabelMap]:
+    """What reads the lobes onto the grid of an image."""
+    from hilum.readers.label_mapping import label_mapping
+    from hilum.readers.structures import read_structures
+
+    mapping = label_mapping(labels)
+    return lambda image: read_structures(path, "lobes", mapping, on=image.grid, settings=settings.read)

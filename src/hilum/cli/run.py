@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from hilum.batch.local import Outcome, Summary, analyse_all
+from hilum.batch.local import Lobes, Outcome, Summary, analyse_all
 from hilum.cli.talk import progress
 from hilum.errors import ReadError
 from hilum.measurement import NotMeasured
@@ -28,26 +28,35 @@ SOME_FAILED = 3
 """Exit status when some of several cases failed."""
 
 
-def run(entries: Iterable[Entry], output: Path, settings: Settings) -> Summary:
-    """Analyse all entries into ``output``; a person who is watching sees a bar, and each failure as it comes.
+def run(entries: Iterable[Entry], output: Path, settings: Settings, *, lobes: Lobes | None = None) -> Summary:
+    """Analyse all entries into ``output``; a person who is watching sees a bar, how far a volume is, and failures.
+
+    Parameters
+    ----------
+    entries : what to read
+    output : folder for the results
+    settings : of the run
+    lobes : gives the lobes of the one CT there is; None for none
 
     Raises
     ------
     ReadError
-        There are none.
+        There are none; or there are lobes, which are of one CT, and several entries.
     WriteError
         The output folder cannot be written to.
     """
     waiting = list(entries)
     if not waiting:
         raise ReadError("There is nothing to analyse: all images that were found are results of Hilum.")
-    with progress(len(waiting)) as step:
+    if lobes is not None and len(waiting) > 1:
+        raise ReadError(f"The lobes are of one CT, and {len(waiting)} images were found. Analyse that CT by itself.")
+    with progress(len(waiting)) as watch:
 
         def on_done(outcome: Outcome) -> None:
             is_told = outcome.status == "failed" and len(waiting) > 1
-            step(f"{outcome.source}: {outcome.message}" if is_told else "")
+            watch.step(f"{outcome.source}: {outcome.message}" if is_told else "")
 
-        return analyse_all(waiting, output, settings, on_done=on_done)
+        return analyse_all(waiting, output, settings, on_done=on_done, within=watch.within, lobes=lobes)
 
 
 def not_results(entries: Iterable[Entry], given: Iterable[Path]) -> Iterator[Entry]:
@@ -77,8 +86,9 @@ def finish(summary: Summary, *, as_json: bool) -> None:
 
 def _page(outcome: Outcome) -> Iterator[str]:
     """One case for a person: its scores, what was noticed, where the results are."""
+    width = max((len(score.definition.title) for score in outcome.scores.values()), default=0)
     for score in outcome.scores.values():
-        yield f"{score.definition.title:<32} {_value(score)}"
+        yield f"{score.definition.title:<{width}}  {_value(score)}"
     for finding in outcome.findings:
         yield f"{finding.gravity.value.capitalize()}: {finding.message}"
     if outcome.folder is not None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
 
 DEBUG = "hilum.debug"
 """Key of the context's ``meta``: show all steps, and the traceback of an error."""
@@ -83,19 +87,48 @@ def _log_on_stderr(level: int) -> Generator[None]:
         ours.setLevel(before)
 
 
-@contextmanager
-def progress(length: int) -> Generator[Callable[[str], None]]:
-    """A bar over ``length`` steps, seen only on a terminal.
+class Watch:
+    """What a person sees of a run: a bar over its cases, and in a large one how far its stage is.
 
-    Gives a function to call after each step, with what went wrong in it, empty if nothing did.
+    Parameters
+    ----------
+    bar : over the cases, which is not shown if there is only one
+    is_hidden : nothing is shown
     """
-    quiet = click.get_current_context().meta.get(QUIET, False)
-    hidden = quiet or length < 2 or not sys.stderr.isatty()
-    with click.progressbar(length=length, file=sys.stderr, hidden=hidden, show_pos=True) as bar:
 
-        def step(trouble: str) -> None:
+    def __init__(self, bar: ProgressBar[int], *, is_hidden: bool) -> None:
+        self._bar, self._is_hidden = bar, is_hidden
+        self._is_alone = bar.length == 1
+        self._lock = Lock()
+        self._last = ""
+
+    def step(self, trouble: str) -> None:
+        """A case is done; ``trouble`` is what went wrong in it, empty if nothing did."""
+        with self._lock:
             if trouble:
-                click.echo(f"{'' if hidden else _CLEAR_LINE}{trouble}", err=True, color=not hidden)
-            bar.update(1)
+                click.echo(f"{'' if self._is_hidden else _CLEAR_LINE}{trouble}", err=True, color=not self._is_hidden)
+            if self._last and self._is_alone:
+                click.echo(_CLEAR_LINE, err=True, nl=False, color=True)
+            self._bar.label = self._last = ""
+            self._bar.update(1)
 
-        yield step
+    def within(self, stage: str, done: int, total: int) -> None:
+        """A stage of a case, such as ``lungs``, is as far as that; may be called from any thread."""
+        text = f"{stage} {100 * done // max(1, total)} %"
+        with self._lock:
+            if self._is_hidden or text == self._last:
+                return
+            self._last = text
+            if self._is_alone:
+                click.echo(f"{_CLEAR_LINE}Looking for {text}", err=True, nl=False, color=True)
+            else:
+                self._bar.label = text
+                self._bar.render_progress()
+
+
+@contextmanager
+def progress(length: int) -> Generator[Watch]:
+    """A bar over ``length`` cases, seen only on a terminal; its methods tell what has been done."""
+    is_hidden = click.get_current_context().meta.get(QUIET, False) or not sys.stderr.isatty()
+    with click.progressbar(length=length, file=sys.stderr, hidden=is_hidden or length < 2, show_pos=True) as bar:
+        yield Watch(bar, is_hidden=is_hidden)

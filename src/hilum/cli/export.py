@@ -18,9 +18,14 @@ from hilum.errors import MissingExtra
     "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the network."
 )
 @click.option(
-    "--data", multiple=True, required=True, type=FOLDER, help="Films on which thresholds are chosen; repeatable."
+    "--data",
+    multiple=True,
+    required=True,
+    type=FOLDER,
+    help="What it was trained on; thresholds are chosen on its validation split. Repeatable.",
 )
-def command(recipe: str, weights: Path, output: Path, data: tuple[Path, ...]) -> None:
+@click.option("--steps", type=click.IntRange(min=1), help="Steps that the weights have seen, if not the recipe's.")
+def command(recipe: str, weights: Path, output: Path, data: tuple[Path, ...], steps: int | None) -> None:
     """Export WEIGHTS of RECIPE as ONNX with a card; thresholds are chosen on the validation split of the data."""
     try:
         from hilum.training import recipe as recipes
@@ -29,6 +34,7 @@ def command(recipe: str, weights: Path, output: Path, data: tuple[Path, ...]) ->
     except ModuleNotFoundError as error:
         raise MissingExtra("hilum export", "train") from error
     chosen = recipes.load(recipe)
-    export(chosen, weights, output, thresholds=PROVISIONAL[chosen.task])
+    films = data if chosen.task.startswith("cxr-") else ()
+    export(chosen, weights, output, thresholds=PROVISIONAL[chosen.task], data=films, steps=steps)
     for name, value in choose(output, data).items():
         click.echo(f"{name} = {value}")

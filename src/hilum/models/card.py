@@ -191,6 +191,7 @@ class Card:
     outputs : by the network's names
     thresholds : numbers chosen on the validation split, by name, such as ``disease``
     training_data, metrics : what it was trained on, and how good it was found
+    steps : of training that the weights have seen; None where nobody noted them
     folder : where the card was read from; not part of the card
     """
 
@@ -209,6 +210,7 @@ class Card:
     thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     training_data: tuple[TrainingData, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    steps: int | None = None
     folder: Path = field(default=Path(), compare=False, metadata={"stored": False})
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hilum.datasets.films import read_cases
 from hilum.errors import ModelError, SettingsError
 from hilum.image import LESIONS, Quantity
-from hilum.models.card import CARD, WEIGHTS, Card, FurtherInput, ImageInput, Metric, Output, TrainingData
+from hilum.models.card import CARD, WEIGHTS, Card, FurtherInput, ImageInput, Metric, Output
 from hilum.models.card_writer import write_card
 from hilum.models.runtime import open_runtime
 from hilum.models.structure import build
@@ -29,6 +30,7 @@ from hilum.segmentation.zones import ZONES
 from hilum.settings import RuntimeSettings
 
 from .half import to_half_storage
+from .material import Material, counted
 from .networks import NETWORKS
 from .recipe import Recipe
 from .slices import WINDOW_HU
@@ -50,7 +52,7 @@ class About:
     licence_text: str
     intended_use: str
     limits: tuple[str, ...]
-    training_data: tuple[TrainingData, ...] = ()
+    training_data: tuple[Material, ...] = ()
 
 
 class Probabilities(nn.Module):
@@ -77,6 +79,8 @@ def export(
     *,
     thresholds: Mapping[str, float],
     metrics: tuple[Metric, ...] = (),
+    data: Sequence[Path] = (),
+    steps: int | None = None,
 ) -> Card:
     """A network's folder for the catalogue: ``card.toml``, ``weights.onnx``, ``LICENSE``.
 
@@ -87,6 +91,8 @@ def export(
     output : the folder, named like the model; replaced as a whole when the export is right
     thresholds : chosen on the validation split
     metrics : for the card
+    data : folders of films with ``cases.csv`` that it was trained on, to be counted for the card
+    steps : of training that the weights have seen; None for those of the recipe
 
     Raises
     ------
@@ -108,6 +114,8 @@ def export(
         card = _card(
             recipe, about, outputs, output.name, hash_file(made / WEIGHTS), thresholds=thresholds, metrics=metrics
         )
+        cases = (case for folder in data for case in read_cases(folder))
+        card = replace(card, training_data=counted(about.training_data, recipe, cases), steps=steps or recipe.steps)
         write_card(card, made / CARD)
         _compare(replace(card, folder=made), whole, recipe)
         if output.exists():
@@ -235,7 +243,6 @@ def _card(
         input=_image_input(recipe),
         outputs=dict(outputs),
         thresholds=dict(thresholds),
-        training_data=about.training_data,
         metrics=metrics,
         **further,
     )

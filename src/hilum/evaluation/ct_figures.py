@@ -200,7 +200,7 @@ def worst_reading(scan: Scan, group: str, failure: str) -> WeakReading:
         group=group,
         patient=scan.patient,
         infected=infected,
-        share=1.0 - infected,
+        share=(~infected).astype(np.float64),
         has_lung=np.ones_like(infected),
         opacity=1.0,
         is_healthy=scan.is_healthy,

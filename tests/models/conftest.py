@@ -89,6 +89,7 @@ def tiny_card(**changes: object) -> Card:
             Metric("dice-lesions", "test", 0.5, 0.25, 0.75, 7),
             Metric("mae-six-zone", "test", 0.5, 0.25, 0.75, 7, n_patients=5),
         ),
+        steps=825,
     )
     return replace(card, **changes)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from hilum.models.card import Task
 from hilum.models.network import Network
 from hilum.models.network import open_networks as open_by_task
 from hilum.provenance import Json, Step, sources
-from hilum.readers import from_array, read
+from hilum.readers import InMemory, from_object, read
 from hilum.scoring import score
 from hilum.segmentation.lesions import LesionStage, segment_lesions
 from hilum.segmentation.lungs import LungStage, segment_lungs
@@ -94,7 +94,7 @@ def open_networks(settings: Settings, *, many: bool) -> RunNetworks:
 
 
 def analyse(
-    source: Image | Path | str | NDArray[Any],
+    source: Image | Path | str | InMemory,
     *,
     settings: Settings | None = None,
     networks: RunNetworks | Networks | None = None,
@@ -106,7 +106,8 @@ def analyse(
 
     Parameters
     ----------
-    source : a file; an array (rows, columns) of a film, larger as brighter and the patient upright; or an image
+    source : a file; an image; an array (rows, columns) of a film, larger as brighter and the patient upright; or a CT
+        as an image of nibabel or SimpleITK in Hounsfield units
     settings : None takes the defaults
     networks : for several images: those of a run, or both of the image's kind; None opens the ones that the settings
         name
@@ -186,12 +187,12 @@ def _analyse_film(
     return _case(name, image, lungs, lesions, found=found, settings=settings, networks=opened)
 
 
-def _image(source: Image | Path | str | NDArray[Any], settings: Settings) -> Image:
+def _image(source: Image | Path | str | InMemory, settings: Settings) -> Image:
     if isinstance(source, Image):
         return source
     if isinstance(source, Path | str):
         return read(source, settings.read, series=settings.ct.series)
-    return from_array(source)
+    return from_object(source)
 
 
 def _lungs(image: Image, network: Network) -> tuple[Image, LungStage]:
@@ -264,18 +265,18 @@ def _of_result(settings: Settings) -> dict[str, Json]:
     return {name: table for name, table in as_json(settings).items() if name not in ("output", "runtime")}
 
 
-def _path(source: Image | Path | str | NDArray[Any]) -> Path | None:
+def _path(source: Image | Path | str | InMemory) -> Path | None:
     return Path(source) if isinstance(source, Path | str) else None
 
 
-def _file(source: Image | Path | str | NDArray[Any], image: Image) -> Path | str | None:
+def _file(source: Image | Path | str | InMemory, image: Image) -> Path | str | None:
     """What the input is called in messages: its path, or the file that an image was read from."""
     if isinstance(source, np.ndarray):
         return None
     return _path(source) or next((item.name for item in sources(image.origin)), None)
 
 
-def _name(source: Image | Path | str | NDArray[Any], image: Image) -> str:
+def _name(source: Image | Path | str | InMemory, image: Image) -> str:
     path = _path(source)
     if path is None:
         return "film" if image.quantity is Quantity.RADIOGRAPH else "scan"

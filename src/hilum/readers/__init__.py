@@ -9,12 +9,13 @@ from .entries import Entry, find, read
 from .film import from_array
 from .formats import READERS, Reader
 from .masks import read_labels
-from .memory import from_nibabel, from_object, from_simpleitk, volume_from_array
+from .memory import InMemory, from_nibabel, from_object, from_simpleitk, volume_from_array
 from .slices import SliceFolder, read_slices, slice_folders
 
 __all__ = [
     "READERS",
     "Entry",
+    "InMemory",
     "Reader",
     "SliceFolder",
     "find",

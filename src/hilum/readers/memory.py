@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,38 @@ from .film import from_array
 from .volume import CONTRAST_UNKNOWN, RAS_TO_LPS, along
 from .voxels import hounsfield
 
-Step3 = tuple[float, float, float]
+
+class NibabelImage(Protocol):
+    """What an image of nibabel has."""
+
+    @property
+    def dataobj(self) -> Any:
+        """Its voxels, which ``numpy.asanyarray`` takes."""
+        ...
+
+    @property
+    def affine(self) -> Any:
+        """From (i, j, k) to RAS millimetres, shape (4, 4)."""
+        ...
 
 
-def from_object(source: Any, *, name: str = "array") -> Image:
+class SimpleItkImage(Protocol):
+    """What an image of SimpleITK has."""
+
+    def GetDirection(self) -> Any:  # noqa: N802 - the library's name
+        """The directions of its axes, nine numbers row by row."""
+        ...
+
+    def GetSpacing(self) -> Any:  # noqa: N802 - the library's name
+        """The distances along its axes."""
+        ...
+
+
+InMemory = NDArray[Any] | NibabelImage | SimpleItkImage
+"""What is in memory and can be made an image."""
+
+
+def from_object(source: InMemory, *, name: str = "array") -> Image:
     """A film or a CT from an object in memory: a numpy array (a film), a nibabel or a SimpleITK image (a CT).
 
     Parameters
@@ -58,7 +86,7 @@ def from_object(source: Any, *, name: str = "array") -> Image:
 def volume_from_array(
     array: NDArray[Any],
     *,
-    spacing_mm: Step3 | None = None,
+    spacing_mm: tuple[float, float, float] | None = None,
     affine: NDArray[Any] | None = None,
     quantity: Quantity = Quantity.HOUNSFIELD,
     name: str = "array",
@@ -139,7 +167,7 @@ def _three_axes(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _plain_grid(shape: tuple[int, int, int], spacing_mm: Step3 | None) -> VolumeGrid:
+def _plain_grid(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float] | None) -> VolumeGrid:
     if spacing_mm is None or not all(np.isfinite(step) and step > 0 for step in spacing_mm):
         raise ValueError(f"a CT's spacing must be positive, not {spacing_mm} mm")
     return VolumeGrid.of_spacing(shape, spacing_mm)

@@ -52,13 +52,13 @@ InMemory = NDArray[Any] | NibabelImage | SimpleItkImage
 """What is in memory and can be made an image."""
 
 
-def from_object(source: InMemory, *, name: str = "array") -> Image:
+def from_object(source: InMemory, *, name: str = "") -> Image:
     """A film or a CT from an object in memory: a numpy array (a film), a nibabel or a SimpleITK image (a CT).
 
     Parameters
     ----------
     source : a three-dimensional array says nothing of its spacing: make it an image with :func:`volume_from_array`
-    name : takes the place of the file name
+    name : takes the place of the file name; empty says what it is
 
     Raises
     ------
@@ -73,11 +73,11 @@ def from_object(source: InMemory, *, name: str = "array") -> Image:
                 f"an array of shape {source.shape} is no film, and as a CT it lacks its spacing: use "
                 "hilum.readers.volume_from_array(array, spacing_mm=(between slices, rows, columns))"
             )
-        return from_array(source, name=name)
+        return from_array(source, name=name or "array")
     if hasattr(source, "dataobj") and hasattr(source, "affine"):
-        return from_nibabel(source, name=name)
+        return from_nibabel(source, name=name or "nibabel image")
     if hasattr(source, "GetDirection") and hasattr(source, "GetSpacing"):
-        return from_simpleitk(source, name=name)
+        return from_simpleitk(source, name=name or "SimpleITK image")
     raise TypeError(
         f"a film or CT is a path, a numpy array, or an image of hilum, nibabel or SimpleITK, not {type(source)}"
     )

@@ -52,6 +52,18 @@ def test_json_tells_the_same(folder: Path) -> None:
     assert told["files"] == []
 
 
+def test_reports_in_the_study_are_counted(folder: Path) -> None:
+    import pydicom
+
+    path = next((folder / "soft").iterdir())
+    report = pydicom.dcmread(path)
+    report.SOPClassUID, report.Modality, report.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.22", "SR", "1.2.3"
+    report.save_as(folder / "report.dcm")
+    told = CliRunner().invoke(app, ["series", str(folder)]).stdout
+    assert "    and 1 file that is no volume\n" in told
+    assert "besides" not in told
+
+
 def test_a_folder_without_series(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     told = CliRunner().invoke(app, ["series", str(tmp_path)]).stdout

@@ -144,6 +144,48 @@ def test_signed_pixels(tmp_path):
     assert np.array_equal(read(tmp_path).array, ct().array)
 
 
+def test_padding_of_signed_pixels_may_be_written_unsigned(tmp_path):
+    paths = write_series(ct(), tmp_path)
+    for path, plane in zip(paths, ct().array, strict=True):
+        dataset = pydicom.dcmread(path)
+        dataset.PixelRepresentation, dataset.RescaleIntercept = 1, 0
+        padded = plane.astype("<i2")
+        padded[:, 0] = -3000
+        dataset.PixelData = padded.tobytes()
+        dataset.add_new("PixelPaddingValue", "US", 65536 - 3000)
+        dataset.save_as(path)
+    array = read(tmp_path).array
+    assert (array[:, :, 0] == -1024).all()
+    assert np.array_equal(array[:, :, 1:], ct().array[:, :, 1:])
+
+
+def test_compression_with_losses_is_noted(tmp_path):
+    write_series(ct(), tmp_path, elements={"LossyImageCompression": "01"})
+    assert codes(read(tmp_path)) == ["lossy-compression"]
+
+
+def test_files_as_old_archives_export_them(tmp_path):
+    for path in write_series(ct(), tmp_path, transfer_syntax="implicit-little"):
+        dataset = pydicom.dcmread(path)
+        del dataset.file_meta
+        dataset.preamble = None
+        pydicom.dcmwrite(path, dataset, implicit_vr=True, little_endian=True)
+        assert path.read_bytes()[128:132] != b"DICM"
+    assert np.array_equal(read(tmp_path).array, ct().array)
+
+
+def test_a_kernel_that_is_not_stated(tmp_path):
+    write_series(ct(), tmp_path, elements={"ConvolutionKernel": None})
+    (entry,) = find([tmp_path])
+    assert entry.study.taken.kernel == ""
+
+
+def test_several_names_of_a_kernel_are_one(tmp_path):
+    write_series(ct(), tmp_path, elements={"ConvolutionKernel": ["Br40d", "3"]})
+    (entry,) = find([tmp_path])
+    assert entry.study.taken.kernel == "Br40d\\3"
+
+
 def test_a_missing_slice_is_filled_from_its_neighbours(tmp_path):
     paths = write_series(ct(), tmp_path)
     paths[3].unlink()
@@ -330,6 +372,49 @@ def test_a_file_that_is_no_longer_dicom(tmp_path):
     paths[3].write_bytes(paths[3].read_bytes()[:200])
     with pytest.raises((NotAnImage, IncompleteSeries), match=paths[3].name):
         entry.open()
+
+
+def test_a_file_that_is_cut_short_after_it_was_found(tmp_path):
+    paths = write_series(ct(), tmp_path, transfer_syntax="deflated")
+    (entry,) = find([tmp_path])
+    paths[3].write_bytes(paths[3].read_bytes()[:-90])
+    with pytest.raises(NotAnImage, match=rf"{paths[3].name}': it is damaged or cut short \(error\)"):
+        entry.open()
+
+
+def test_a_file_that_changed_its_size(tmp_path):
+    paths = write_series(ct(), tmp_path)
+    (entry,) = find([tmp_path])
+    changed(paths[3:4], Rows=13, Columns=11)
+    with pytest.raises(IncompleteSeries, match=r"its slice has the shape \(13, 11\), not \(11, 13\)"):
+        entry.open()
+
+
+def test_floating_point_pixels(tmp_path):
+    for path in write_series(ct(), tmp_path):
+        dataset = pydicom.dcmread(path)
+        del dataset.PixelData
+        dataset.FloatPixelData = np.zeros((11, 13), np.float32).tobytes()
+        dataset.save_as(path)
+    with pytest.raises(UnsupportedFormat, match=r"it holds floating-point pixels. CT has integers"):
+        read(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:Value length")
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ImagePositionPatient", ["0", "1"]),
+        ("ImagePositionPatient", ["0", "0", "1e9"]),
+        ("PixelSpacing", ["0", "1"]),
+        ("PixelSpacing", ["1e-5", "1"]),
+        ("ImageOrientationPatient", ["1", "0", "0"]),
+    ],
+)
+def test_geometry_that_is_none(tmp_path, keyword, value):
+    write_series(ct(), tmp_path, elements={keyword: value})
+    with pytest.raises(IncompleteSeries, match=r"its files do not say where the slices lie"):
+        read(tmp_path)
 
 
 # Real data

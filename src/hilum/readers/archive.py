@@ -40,17 +40,11 @@ def members(path: Path, settings: ReadSettings) -> tuple[str, ...]:
 
 
 def head(path: Path, member: str, settings: ReadSettings) -> bytes:
-    """The first bytes of a file in an archive; none if it is damaged, which whoever loads it will hear.
-
-    Raises
-    ------
-    UnsafeArchive, ReadError
-        As for :func:`members`.
-    """
+    """The first bytes of a file in an archive; none if they cannot be had, which whoever loads it will hear."""
     try:
         with _open(path, settings).open(member) as file:
             return file.read(HEAD_BYTES)
-    except (KeyError, *_BROKEN):
+    except (KeyError, ReadError, *_BROKEN):
         return b""
 
 

@@ -144,7 +144,7 @@ class Header:
 
 
 def read_header(spot: Spot, settings: ReadSettings) -> Header | None:
-    """What a DICOM file says of itself; None for other files, and for those that are damaged.
+    """What a DICOM file says of itself; None if it is damaged.
 
     Whoever opens the file will hear what is wrong with it.
     """
@@ -152,8 +152,6 @@ def read_header(spot: Spot, settings: ReadSettings) -> Header | None:
         if spot.member is None and not _is_deflated(spot.path):
             return _of_file(spot)
         content = spot.load(settings)
-        if not dicom.is_dicom(content.head):
-            return None
         dicom.check_deflated(content, settings)
         return header(dicom.parse(content.data, keywords=_KEYWORDS), spot)
     except (ReadError, *BROKEN):
@@ -168,11 +166,8 @@ def _is_deflated(path: Path) -> bool:
 def _of_file(spot: Spot) -> Header | None:
     """The header of a file on disk, of which little more than that is read."""
     with spot.path.open("rb") as file:
-        begins = file.read(HEAD_BYTES)
-        if not dicom.is_dicom(begins):
-            return None
+        is_bare = file.read(HEAD_BYTES)[128:132] != b"DICM"
         file.seek(0)
-        is_bare = begins[128:132] != b"DICM"
         made = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_KEYWORDS), force=is_bare)
         return header(made, spot)
 

@@ -104,8 +104,6 @@ def read(path: Path | str, settings: ReadSettings = DEFAULTS, *, series: str = "
     path = Path(path)
     if not path.is_dir() and not path.is_file():
         return _open_file(path, settings)
-    if archive.is_zip(head(path)) and not image_members(path, settings):
-        raise NotAnImage(f"The zip file '{path}' holds no images. {FORMATS}.", path=path)
     found = list(find([path], settings, series=series))
     if len(found) > 1:
         raise ReadError(
@@ -183,10 +181,7 @@ def _header(spot: Spot, settings: ReadSettings) -> Header | None:
     """What a DICOM file says of itself; None for any other file."""
     from .dicom import is_dicom
 
-    try:
-        begins = head(spot.path) if spot.member is None else archive.head(spot.path, spot.member, settings)
-    except ReadError:
-        return None
+    begins = head(spot.path) if spot.member is None else archive.head(spot.path, spot.member, settings)
     if not is_dicom(begins):
         return None
     from .dicom_header import read_header

@@ -257,12 +257,12 @@ class TestOutputs:
 
     def test_tables_speak_of_scans(self):
         made = evaluate([scan()], judged(lungs(), lesions(2)))
-        assert as_text(made).splitlines()[0].split()[:6] == ["figure", "mean", "95", "%", "interval", "scans"]
+        assert as_text(made).splitlines()[0].split()[:6] == ["figure", "mean", "95", "%", "interval", "n"]
         assert "Scans analysed: 1, of test." in as_markdown(made)
         json = as_json(made)
         assert json["scans"] == 1
         assert "films" not in json
-        assert {"scans", "patients"} <= set(json["figures"][0])
+        assert {"n", "patients"} <= set(json["figures"][0])
 
     def test_cards_get_the_figures_of_their_network_only(self):
         bands = Method(BANDS, finds(lungs()), finds_lesions(lesions(1)), needs_hounsfield=True, is_of_lungs=False)

@@ -1,7 +1,8 @@
 """The evaluation of CT: every figure with its interval, method beside method, and every failure named.
 
 Intervals come from drawing patients again, or slices where nobody knows whose they are. With three patients such an
-interval says little more than how far they are apart.
+interval says little more than how far they are apart. What a figure counts, its n, are slices; lobes of patients for
+the involvement of lobes; volumes for the share of opacity.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def evaluate_ct(makers: Iterable[Maker], methods: Methods, *, split: str) -> Eva
                 _look(scan, method, cache, seen)
     rows = [row for figure in DICE_FIGURES for row in _dice_rows(figure, seen.comparisons)]
     rows += _weak_rows(seen.readings)
-    return Evaluation(tuple(rows), _failures(seen), seen.scans, (split,), methods.models, noun="scan")
+    return Evaluation(tuple(rows), _failures(seen), seen.scans, (split,), methods.models, "scan", "n")
 
 
 def _look(scan: Scan, method: Method, cache: dict[Callable[[Image], LabelMap], LabelMap | Error], seen: _Seen) -> None:

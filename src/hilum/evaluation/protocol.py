@@ -76,6 +76,7 @@ class Evaluation:
     splits : that they are of
     models : the networks that made the results
     noun : what was analysed, for tables and keys
+    counted : heads the column of what the figures are made of
     """
 
     rows: tuple[Row, ...]
@@ -84,6 +85,7 @@ class Evaluation:
     splits: tuple[str, ...]
     models: tuple[ModelRef, ...]
     noun: str = "film"
+    counted: str = "films"
 
 
 def evaluate_films(films: Iterable[FilmCase], analyse: Analyse) -> Evaluation:

@@ -12,7 +12,7 @@ SCHEMA = "hilum-evaluation-1"
 
 
 def _heads(evaluation: Evaluation) -> tuple[str, ...]:
-    return ("figure", "mean", "95 % interval", f"{evaluation.noun}s", "patients", "failed", "goal", "reached")
+    return ("figure", "mean", "95 % interval", evaluation.counted, "patients", "failed", "goal", "reached")
 
 
 def as_text(evaluation: Evaluation) -> str:
@@ -46,7 +46,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Json]:
         "models": [
             {"name": model.name, "version": model.version, "sha256": model.sha256} for model in evaluation.models
         ],
-        "figures": [_figure(row, evaluation.noun) for row in evaluation.rows],
+        "figures": [_figure(row, evaluation.counted) for row in evaluation.rows],
         "failures": [
             {evaluation.noun: item.film, "figures": list(item.figures), "reason": item.reason}
             for item in evaluation.failures
@@ -86,7 +86,7 @@ def _goal(row: Row) -> str:
     return f"{'<=' if row.figure.is_error else '>='} {row.figure.goal:g}"
 
 
-def _figure(row: Row, noun: str) -> dict[str, Json]:
+def _figure(row: Row, counted: str) -> dict[str, Json]:
     made: dict[str, Json] = {"id": row.figure.id, "group": row.group, "title": row.figure.title}
     if isinstance(row.value, NotMeasured):
         made["not_measured"] = row.value.reason
@@ -95,7 +95,7 @@ def _figure(row: Row, noun: str) -> dict[str, Json]:
             "mean": row.value.estimate,
             "low": row.value.low,
             "high": row.value.high,
-            f"{noun}s": row.value.n_cases,
+            counted: row.value.n_cases,
             "patients": row.value.n_patients,
         }
     return made | {

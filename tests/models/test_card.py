@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hilum.errors import ModelError
 from hilum.image import Quantity
-from hilum.models.card import Card, ImageInput, Metric, Output, read_card
+from hilum.models.card import CARD, Card, ImageInput, Metric, Output, Patches, read_card
 from hilum.models.card_writer import write_card
 
 from .conftest import tiny_card
@@ -185,3 +185,66 @@ def test_an_output_of_raw_numbers_needs_no_size_beyond_the_channels() -> None:
 def test_the_image_has_as_many_means_as_channels() -> None:
     with pytest.raises(ValueError, match=r"input.mean needs 3 values"):
         ImageInput("film", ("batch", 3, 7, 9), Quantity.RADIOGRAPH, (7, 9), (0.0,), (1.0,))
+
+
+def of_blocks(**changes):
+    patches = Patches((4, 16, 16), (1, 4, 4), (2.7, 1.58, 1.58), "z-score", "body", "mean")
+    size = patches.size
+    entry = ImageInput(
+        "volume",
+        ("batch", 1, *size),
+        Quantity.HOUNSFIELD,
+        size[1:],
+        (0.0,),
+        (1.0,),
+        window_hu=(-1250.0, 250.0),
+        patches=patches,
+    )
+    outputs = {"lesions": Output(("batch", 1, *size), "sigmoid", ("opacity",), {"opacity": 0.5})}
+    return replace(tiny_card(), task="ct-lesions", input=replace(entry, **changes), further_inputs=(), outputs=outputs)
+
+
+def test_a_card_of_blocks_with_its_window_comes_back(tmp_path):
+    write_card(of_blocks(), tmp_path / CARD)
+    assert read_card(tmp_path / CARD) == of_blocks()
+
+
+def test_a_block_of_one_slice_is_a_picture():
+    patches = Patches((1, 16, 16), (0, 4, 4), (4.5, 0.9, 0.9), "range")
+    assert of_blocks(shape=("batch", 1, 16, 16), patches=patches).input.patches == patches
+    with pytest.raises(ValueError, match="4 sizes"):
+        of_blocks(patches=patches)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"size": (4, 16, 8), "overlap": (1, 4, 4)}, "size has to be alike"),
+        ({"size": (4, 0, 0)}, "size cannot be"),
+        ({"overlap": (4, 4, 4)}, "overlap cannot be"),
+        ({"overlap": (-1, 4, 4)}, "overlap cannot be"),
+        ({"spacing_mm": (2.7, 1.58, 1.6)}, "spacing_mm has to be alike"),
+        ({"spacing_mm": (0.0, 1.0, 1.0)}, "spacing_mm cannot be"),
+    ],
+)
+def test_blocks_that_cannot_be(change, said):
+    with pytest.raises(ValueError, match=said):
+        replace(Patches((4, 16, 16), (1, 4, 4), (2.7, 1.58, 1.58), "range"), **change)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("overlap = [1, 4, 4]", "overlap = [1, 4]", r"input\.patches\.overlap"),
+        ('scale = "z-score"', 'scale = "z"', r"input\.patches\.scale"),
+        ("window_hu = [-1250.0, 250.0]", 'window_hu = "lung"', r"input\.window_hu"),
+        ("window_hu = [-1250.0, 250.0]", "window_hu = [250.0, -1250.0]", r"input\.window_hu"),
+    ],
+)
+def test_what_a_card_of_blocks_cannot_say(tmp_path, old, new, said):
+    write_card(of_blocks(), tmp_path / CARD)
+    text = (tmp_path / CARD).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / CARD).write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ModelError, match=said):
+        read_card(tmp_path / CARD)

@@ -30,16 +30,53 @@ Task = Literal["cxr-lungs", "cxr-lesions", "ct-lungs", "ct-lesions"]
 
 
 @dataclass(frozen=True, slots=True)
+class Patches:
+    """How a network goes over a CT block by block, on a lattice of its own.
+
+    The volume is resampled to ``spacing_mm``, its densities are clipped to the input's ``window_hu``, if there is
+    one, and brought to one scale; see :mod:`hilum.segmentation.lattice`.
+
+    Attributes
+    ----------
+    size : of a block, (slices, rows, columns); one slice for a network of slices
+    overlap : voxels that neighbouring blocks share, along the same axes
+    spacing_mm : between the voxels that the network sees, along the same axes; alike within a slice
+    scale : ``range``: ``window_percentiles`` become 0 and 1; ``z-score``: the mean becomes 0, the deviation 1
+    within : which densities these are taken from: of the whole ``volume``, or of the ``body`` with all that is in it
+    blend : how much a block's voxels count where blocks overlap: less towards its edges (``gaussian``), or alike
+        (``mean``)
+    """
+
+    size: tuple[int, int, int]
+    overlap: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    scale: Literal["range", "z-score"]
+    within: Literal["volume", "body"] = "volume"
+    blend: Literal["gaussian", "mean"] = "gaussian"
+
+    def __post_init__(self) -> None:
+        _require(min(self.size) > 0, f"patches.size cannot be {self.size}.")
+        _require(
+            all(0 <= shared < size for shared, size in zip(self.overlap, self.size, strict=True)),
+            f"patches.overlap cannot be {self.overlap} where the size is {self.size}.",
+        )
+        _require(min(self.spacing_mm) > 0, f"patches.spacing_mm cannot be {self.spacing_mm}.")
+        _require(self.spacing_mm[1] == self.spacing_mm[2], "patches.spacing_mm has to be alike along rows and columns.")
+        _require(self.size[1] == self.size[2], "patches.size has to be alike along rows and columns.")
+
+
+@dataclass(frozen=True, slots=True)
 class ImageInput:
     """How an image becomes the first input of a network.
 
     The region is fitted to ``size_px``, its values are clipped to the window and brought to [0, 1], and each
-    channel is that, less its mean, divided by its standard deviation.
+    channel is that, less its mean, divided by its standard deviation. With ``patches``, it is cut into blocks of
+    ``size_px`` instead.
 
     Attributes
     ----------
     name : of the network's input
-    shape : (batch, channels, rows, columns)
+    shape : (batch, channels, rows, columns), or (batch, channels, slices, rows, columns) for blocks of several slices
     quantity : what the image has to hold
     size_px : (rows, columns)
     mean, std : one a channel, on the scale of [0, 1]
@@ -48,6 +85,7 @@ class ImageInput:
     region : the whole image, or the box round its lungs
     margin : added to the region on each side, as a share of its larger side
     fit : ``stretch`` changes the aspect ratio; ``pad`` keeps it, with the darkest value round the image
+    patches : for a network that goes over a CT block by block
     """
 
     name: str
@@ -61,10 +99,16 @@ class ImageInput:
     region: Literal["image", "lungs"] = "image"
     margin: float = 0.0
     fit: Literal["stretch", "pad"] = "stretch"
+    patches: Patches | None = None
 
     def __post_init__(self) -> None:
-        _require(len(self.shape) == 4, f"input.shape should have 4 sizes, and has {len(self.shape)}.")
-        _require(self.shape[2:] == self.size_px, f"input.size_px is {self.size_px}, and the shape {self.shape}.")
+        is_deep = self.patches is not None and self.patches.size[0] > 1
+        sizes = 5 if is_deep else 4
+        _require(len(self.shape) == sizes, f"input.shape should have {sizes} sizes, and has {len(self.shape)}.")
+        _require(self.shape[-2:] == self.size_px, f"input.size_px is {self.size_px}, and the shape {self.shape}.")
+        if self.patches is not None:
+            size = self.patches.size if is_deep else self.patches.size[1:]
+            _require(self.shape[2:] == size, f"input.patches.size is {size}, and the shape {self.shape}.")
         for name, values in (("mean", self.mean), ("std", self.std)):
             _require(len(values) == self.shape[1], f"input.{name} needs {self.shape[1]} values: one a channel.")
         _require(min(self.std, default=0.0) > 0, "input.std should be above 0.")

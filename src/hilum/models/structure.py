@@ -77,9 +77,11 @@ def _misfit(value: Any, expected: str, where: str) -> ValueError:
 
 
 def _as_option(value: Any, options: tuple[Any, ...], where: str) -> Any:
-    if type(value) not in options:
-        names = " or ".join(option.__name__ for option in options if option is not types.NoneType)
-        raise _misfit(value, names, where)
+    kinds = [option for option in options if option is not types.NoneType]
+    if len(kinds) == 1:  # "or None" is for what a file leaves out: TOML has no word for it
+        return _convert(value, kinds[0], where)
+    if type(value) not in kinds:
+        raise _misfit(value, " or ".join(kind.__name__ for kind in kinds), where)
     return value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ EDGE_TOLERANCE = 1e-6
 """Voxels by which an edge may be off through rounding of millimetres."""
 
 SliceMap = NDArray[np.uint8]
+
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
+"""What Pillow resizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,13 @@ def look_at_grey(
     return _resized(grey(array, window_hu), spacing_mm, window, size, Picture.Resampling.BILINEAR)
 
 
+def look_at_density(
+    array: NDArray[np.float32], spacing_mm: tuple[float, float], window: SliceWindow, size: int
+) -> NDArray[np.float32]:
+    """A slice of densities above 0 through a window, unrounded; 0 beyond the slice. Shape (size, size), float32."""
+    return _resized(array, spacing_mm, window, size, Picture.Resampling.BILINEAR)
+
+
 def look_at_labels(labels: SliceMap, spacing_mm: tuple[float, float], window: SliceWindow, size: int) -> SliceMap:
     """Label numbers of one slice through a window, by nearest neighbour; 0 beyond the slice. Shape (size, size)."""
     return _resized(labels, spacing_mm, window, size, Picture.Resampling.NEAREST)
@@ -187,8 +197,8 @@ def _covered(start_mm: float, side_mm: float, spacing_mm: float, length: int) ->
 
 
 def _resized(
-    array: SliceMap, spacing_mm: tuple[float, float], window: SliceWindow, size: int, how: Picture.Resampling
-) -> SliceMap:
+    array: NDArray[Pixel], spacing_mm: tuple[float, float], window: SliceWindow, size: int, how: Picture.Resampling
+) -> NDArray[Pixel]:
     """A slice through a window, with 0 beyond its edges. Shape (size, size)."""
     top, left = window.top_mm / spacing_mm[0], window.left_mm / spacing_mm[1]
     bottom, right = top + window.side_mm / spacing_mm[0], left + window.side_mm / spacing_mm[1]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.image import LESIONS, Image, LabelMap
+from hilum.image import LESIONS, Image, LabelMap, Quantity
 from hilum.models.card import Card
 from hilum.models.network import Network, open_networks
 from hilum.preprocessing.ct import look_at_labels, lung_slice_window
@@ -17,11 +18,12 @@ from hilum.provenance import Json, Step
 from hilum.settings import RuntimeSettings
 
 from .ct_lungs import require_ct, window_of
+from .patches import DENSE_HU, put_back_maps, run_patches, tells_classes
 from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network
-from .solids import Solid, solids_of_at_least
+from .solids import Solid, Spacing, solids_of_at_least, voxels_of
 
-LEAST_LESION_ML = 0.1
-"""A connected lesion below this volume is taken for noise: a ball of 6 mm."""
+LEAST_LESION_ML, LEAST_LESION_MM2 = 0.1, 20.0
+"""A connected lesion below this volume, a ball of 6 mm, is noise; of a few slices, one below this area in each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +45,32 @@ MAPS = ("opacity", "consolidation", "effusion")
 """The maps that are kept of each look, in their order."""
 
 
+Decide = Callable[[int, Sequence[NDArray[np.uint8]]], NDArray[np.uint8]]
+"""From the index of a slice and :data:`MAPS` on its voxels to what is kept of it."""
+
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What a network made of a volume, where it looked.
+
+    Attributes
+    ----------
+    maps : in the order of :data:`MAPS`
+    lung : where lung is, on each look
+    spacing_mm : of its voxels
+    put_back : onto the volume's voxels
+    settings : for provenance
+    """
+
+    maps: Maps
+    lung: Solid
+    spacing_mm: Spacing
+    put_back: Callable[[Decide], NDArray[np.uint8]]
+    settings: Mapping[str, Json]
+
+
 def segment_ct_lesions(
     image: Image,
     lungs: LabelMap,
@@ -55,14 +83,14 @@ def segment_ct_lesions(
     """Lesions of a CT on its own grid.
 
     The card's thresholds are ``opacity``, for ground-glass and consolidation together; ``consolidation``, for its
-    share of that; and ``effusion``.
+    share of that; and ``effusion``. A network that does not tell classes apart needs only the first.
 
     Parameters
     ----------
     image : a CT
     lungs : its lungs, on the same grid, from any source
-    network : of the task ``ct-lesions``; None opens the shipped one
-    preset : how far apart the slices are that are looked at
+    network : of the task ``ct-lesions``, of slices or of blocks; None opens the shipped one
+    preset : how far apart the slices are that are looked at; a network of blocks looks at all of the volume
     keep_probability : give the maps back that were decided upon
     progress : told about ``lesions``
 
@@ -74,28 +102,50 @@ def segment_ct_lesions(
         The image is not a CT.
     ValueError
         There are no lungs.
+    ModelError
+        The network cannot be used.
     """
     require_ct(image)
     image.volume.require_same(lungs.volume)
     if network is None:
         (network,) = open_networks([("ct-lesions", "")], RuntimeSettings(), many=True)
-    axial, masks, grid = image.axial(), lungs.axial().array, image.volume.axial
+    axial, masks = image.axial(), lungs.axial().array
+    told = None if progress is None else partial(progress, "lesions")
+    if network.card.input.patches is None:
+        found = _by_slices(network, axial, masks, preset, told)
+    else:
+        found = _by_blocks(network, axial, masks, told)
+    _clear_specks(found, network.card)
+    settings: dict[str, Json] = {
+        **found.settings,
+        **network.settings,
+        "thresholds": {name: _threshold(network.card, name) for name in MAPS},
+    }
+    step = Step("segment-lesions", settings, (image.origin, lungs.origin), network.ref)
+    return _stage(image, found, masks, card=network.card, step=step, keep_probability=keep_probability)
+
+
+def _by_slices(network: Network, axial: Image, masks: NDArray[np.uint8], preset: Preset, told: Told | None) -> _Found:
+    """Through a network that sees one slice of the lungs at a time."""
+    grid = axial.volume
     window = lung_slice_window(masks, grid, network.card.input.margin)
     if window is None:
         raise ValueError("there are no lungs to look for lesions in")
     stack = Stack(grid, window, network.size_px, _with_lungs(looked_at(grid, APART_MM[preset]), masks))
-    maps = run_network(
-        network,
-        axial.array,
-        stack,
-        window_of(axial, network),
-        _three_maps,
-        told=None if progress is None else lambda done, total: progress("lesions", done, total),
-    )
-    _clear_specks(maps, masks, stack, network.card)
-    settings: dict[str, Json] = {"preset": preset, **network.settings, "thresholds": dict(network.card.thresholds)}
-    step = Step("segment-lesions", settings, (image.origin, lungs.origin), network.ref)
-    return _stage(image, maps, masks, stack, card=network.card, step=step, keep_probability=keep_probability)
+    maps = run_network(network, axial.array, stack, window_of(axial, network), _three_maps, told=told)
+    spacing = grid.spacing_mm[1:]
+    lung = np.stack([look_at_labels(masks[place], spacing, stack.window, stack.size) for place in stack.places]) > 0
+    return _Found(maps, lung, stack.spacing_mm, lambda decide: put_back(maps, stack, decide), {"preset": preset})
+
+
+def _by_blocks(network: Network, axial: Image, masks: NDArray[np.uint8], told: Told | None) -> _Found:
+    """Through a network that goes over the volume block by block."""
+    found = run_patches(network, axial, masks, told=told)
+    settings: dict[str, Json] = {"spacing-mm": list(found.lattice.spacing_mm), "slices-px": list(found.lattice.shape)}
+    if not tells_classes(network.card):
+        is_hounsfield = axial.quantity is Quantity.HOUNSFIELD
+        settings["consolidation-from-hu"] = DENSE_HU if is_hounsfield else None
+    return _Found(found.maps, found.lungs, found.lattice.spacing_mm, partial(put_back_maps, found), settings)
 
 
 def _with_lungs(places: NDArray[np.intp], masks: NDArray[np.uint8]) -> NDArray[np.intp]:
@@ -114,29 +164,34 @@ def _three_maps(chances: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(np.clip(maps, 0, 1) * np.float32(255)).astype(np.uint8)
 
 
-def _clear_specks(maps: Maps, masks: NDArray[np.uint8], stack: Stack, card: Card) -> None:
+def _threshold(card: Card, name: str) -> float:
+    """A card's threshold; one half of a class that a network of blocks does not have, or that density tells."""
+    if card.input.patches is not None and name != "opacity" and name not in card.thresholds:
+        return 0.5
+    return card.threshold(name)
+
+
+def _clear_specks(found: _Found, card: Card) -> None:
     """Set maps to 0 where what reaches the threshold, within the lungs, is too small to be a lesion."""
-    spacing = stack.grid.spacing_mm[1:]
-    lung = np.stack([look_at_labels(masks[place], spacing, stack.window, stack.size) for place in stack.places]) > 0
+    least = voxels_of(LEAST_LESION_ML, LEAST_LESION_MM2, len(found.lung), found.spacing_mm)
     for name in ("opacity", "effusion"):
-        plane = maps[MAPS.index(name)]
-        found = (plane >= level(card.threshold(name))) & lung
-        specks: Solid = found & ~solids_of_at_least(found, LEAST_LESION_ML / stack.voxel_ml)
+        plane = found.maps[MAPS.index(name)]
+        lesion = (plane >= level(_threshold(card, name))) & found.lung
+        specks: Solid = lesion & ~solids_of_at_least(lesion, least)
         plane[specks] = 0
 
 
 def _stage(
     image: Image,
-    maps: Maps,
+    found: _Found,
     masks: NDArray[np.uint8],
-    stack: Stack,
     *,
     card: Card,
     step: Step,
     keep_probability: bool,
 ) -> CtLesionStage:
-    levels = [level(card.threshold(name)) for name in MAPS]
-    kept = {name: np.zeros(stack.grid.shape, dtype=np.uint8) for name in MAPS if keep_probability}
+    levels = [level(_threshold(card, name)) for name in MAPS]
+    kept = {name: np.zeros(masks.shape, dtype=np.uint8) for name in MAPS if keep_probability}
 
     def decide(place: int, planes: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         for name, plane in zip(MAPS, planes, strict=True):
@@ -145,7 +200,7 @@ def _stage(
         return drawn(planes, levels, masks[place] > 0)
 
     home = image.volume.orientation.from_axial
-    labels = LabelMap(home(put_back(maps, stack, decide)), image.grid, LESIONS, step)
+    labels = LabelMap(home(found.put_back(decide)), image.grid, LESIONS, step)
     return CtLesionStage(labels, {name: home(volume) for name, volume in kept.items()})
 
 

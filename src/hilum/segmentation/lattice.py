@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from hilum.geometry import VolumeGrid
 from hilum.models.card import ImageInput, Patches
-
 from hilum.preprocessing.ct import SliceMap, SliceWindow, look_at_density, look_at_labels, whole_slice_window
 
 ALL_HU = (-1024.0, 3071.0)
@@ -51,12 +50,6 @@ class Lattice:
         """Between the lattice's voxels: what was asked for, but for whole numbers of them."""
         pixel = self.window.side_mm / self.shape[1]
         return self.grid.spacing_mm[0] * self.grid.shape[0] / self.shape[0], pixel, pixel
-
-    @property
-    def voxel_ml(self) -> float:
-        """Volume of one voxel."""
-        across, high, wide = self.spacing_mm
-        return across * high * wide / 1000.0
 
     def density(self, array: NDArray[Any], place: int, window_hu: tuple[float, float] | None) -> Values:
         """One slice of the lattice: 0 to 1 through the window, (size, size); ``array`` is the volume, axial."""

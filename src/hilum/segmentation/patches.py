@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import pairwise, product
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,9 @@ Triple = tuple[int, int, int]
 Solid = NDArray[np.bool_]
 
 Chances = NDArray[np.float32]
+
+Run = Callable[[NDArray[np.float32]], Chances]
+"""From blocks, (blocks, slices, rows, columns), to their chances, (blocks, channels, slices, rows, columns)."""
 
 OPACITY = ("ground-glass", "consolidation", "opacity", "infection")
 """Channels of a network that together are opacity; the last two of networks that do not tell the classes apart."""
@@ -123,7 +125,7 @@ def blended(
     volume: NDArray[np.float32],
     where: Solid,
     patches: Patches,
-    run: Callable[[Sequence[NDArray[np.float32]]], Sequence[Chances]],
+    run: Run,
     channels: int,
 ) -> Iterator[tuple[slice, Chances]]:
     """Blocks of a volume through a network, put together again.
@@ -133,7 +135,7 @@ def blended(
     volume : (slices, rows, columns); lengthened with its least value where it is shorter than a block
     where : of its shape; blocks in which this is nowhere true are left out
     patches : size, overlap and weights
-    run : from blocks, (slices, rows, columns) each, to their chances, (channels, slices, rows, columns) each
+    run : the network
     channels : how many the network gives
 
     Yields
@@ -148,12 +150,14 @@ def blended(
     total = np.zeros((channels, patches.size[0], *volume.shape[1:]), dtype=np.float32)
     weights = np.zeros(total.shape[1:], dtype=np.float32)
     for first, following in pairwise([*at[0], volume.shape[0]]):
-        corners = [(first, *corner) for corner in product(*at[1:]) if where[_block((first, *corner), patches)].any()]
+        corners = [(first, row, column) for row, column in product(at[1], at[2])]
+        corners = [corner for corner in corners if where[_block(corner, patches)].any()]
         for some in _batches(corners, patches):
-            for corner, found in zip(some, run([volume[_block(c, patches)] for c in some]), strict=True):
-                here = (slice(None), *_block((0, *corner[1:]), patches)[1:])
-                total[(slice(None), *here)] += found * weight
-                weights[here] += weight
+            found = run(np.stack([volume[_block(corner, patches)] for corner in some]))
+            for corner, chances in zip(some, found, strict=True):
+                _, rows, columns = _block(corner, patches)
+                total[:, :, rows, columns] += chances * weight
+                weights[:, rows, columns] += weight
         done = following - first
         yield _final(total, weights, slice(first, min(following, depth)))
         total[:, :-done] = total[:, done:].copy()
@@ -163,7 +167,7 @@ def blended(
 
 def _final(total: Chances, weights: Chances, layers: slice) -> tuple[slice, Chances]:
     count = max(layers.stop - layers.start, 0)
-    return layers, total[:, :count] / np.maximum(weights[:count], np.float32(1e-30))
+    return layers, np.divide(total[:, :count], np.maximum(weights[:count], np.float32(1e-30)), dtype=np.float32)
 
 
 def starts(length: int, size: int, overlap: int) -> list[int]:
@@ -176,8 +180,8 @@ def block_weight(patches: Patches) -> Chances:
     """How much each voxel of a block counts, of the block's shape; above 0, at most 1."""
     if patches.blend == "mean":
         return np.ones(patches.size, dtype=np.float32)
-    lines = [_bell(length) for length in patches.size]
-    made = reduce(np.multiply.outer, lines)
+    across, high, wide = (_bell(length) for length in patches.size)
+    made = across[:, None, None] * high[:, None] * wide
     return np.maximum(made / made.max(), LEAST_WEIGHT).astype(np.float32)
 
 
@@ -203,14 +207,14 @@ def _at_least(array: NDArray[Any], size: Triple, value: Any) -> NDArray[Any]:
     return np.pad(array, more, constant_values=value) if any(after for _, after in more) else array
 
 
-def _runner(network: Network, channels: Sequence[int]) -> Callable[[Sequence[NDArray[np.float32]]], Sequence[Chances]]:
-    """Blocks through the network, and the wanted channels of what it makes of them."""
+def _runner(network: Network, channels: Sequence[int]) -> Run:
+    """The wanted channels of a network; blocks of one slice are pictures to it."""
     entry, (output,) = network.card.input, network.card.outputs
 
-    def run(blocks: Sequence[NDArray[np.float32]]) -> Sequence[Chances]:
-        batch = np.stack(blocks).reshape(len(blocks), 1, *entry.shape[2:])  # type: ignore[arg-type]
-        found = network.runtime.run({entry.name: batch})[output][:, channels]
-        return found.reshape(len(blocks), len(channels), *blocks[0].shape)
+    def run(blocks: NDArray[np.float32]) -> Chances:
+        given = blocks if len(entry.shape) == 4 else blocks[:, None]
+        found = network.runtime.run({entry.name: given})[output][:, list(channels)]
+        return found.reshape(len(blocks), len(channels), *blocks.shape[1:])
 
     return run
 
@@ -219,7 +223,7 @@ def _three_maps(chances: Chances, names: Sequence[str], is_dense: Solid) -> NDAr
     """Opacity, consolidation's share of it, effusion, in 8 bits, (3, slices, rows, columns)."""
     by_name = dict(zip(names, chances, strict=True))
     nothing = np.zeros_like(chances[0])
-    opacity = sum((by_name[name] for name in OPACITY if name in by_name), nothing)
+    opacity = np.sum([by_name[name] for name in OPACITY if name in by_name], axis=0)
     if "consolidation" in by_name:
         dense = by_name["consolidation"] / np.maximum(opacity, np.float32(1e-6))
     else:
@@ -270,5 +274,3 @@ def _output(card: Card) -> Output:
     if len(outputs) != 1 or not set(OPACITY) & set(outputs[0].channels):
         raise ModelError(f"The card of {card.name} should declare one output, with a channel of {', '.join(OPACITY)}.")
     return outputs[0]
-
-

@@ -33,6 +33,12 @@ def solids_of_at_least(mask: Solid, voxels: float, *, connectivity: Literal[6, 2
     return mask if keep[1:].all() else keep[numbers]
 
 
+def voxels_of(least_ml: float, least_mm2: float, slices: int, spacing_mm: Spacing) -> float:
+    """Voxels of a volume; in a thin stack, where there is no room for it, those of an area in each slice."""
+    area = spacing_mm[1] * spacing_mm[2]
+    return min(1000.0 * least_ml / (spacing_mm[0] * area), least_mm2 * slices / area)
+
+
 def swollen(mask: Solid, radius_mm: float, spacing_mm: Spacing) -> Solid:
     """The mask and everything within about ``radius_mm`` of it."""
     made = mask.copy()

@@ -171,7 +171,9 @@ class TestSlicer:
         file = as_segments(tmp_path / "analysis.seg.nrrd", bands)
         assert np.array_equal(read_structures(file, "lungs", self.mapping, on=GRID).array, lungs())
         expected = np.array([0, 0, 1, 2, 0, 1], np.uint8)[lobes()]
-        assert np.array_equal(read_structures(file, "lesions", self.mapping, on=GRID).array, expected)
+        lesions = read_structures(file, "lesions", self.mapping, on=GRID)
+        assert np.array_equal(lesions.array, expected)
+        assert {label.name for label in lesions.labels.values()} == {"ground-glass", "consolidation"}
 
     def test_a_segmentation_cut_to_its_content(self, tmp_path):
         part = (slice(1, 6), slice(2, 9), slice(2, 11))

@@ -1,6 +1,7 @@
 """Volumes, densities, shares and their uncertainty."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hilum.geometry import VolumeGrid
-from hilum.image import Quantity
+from hilum.image import LESIONS, Quantity
 from hilum.measurement import NotMeasured
 from hilum.phantom import Lesion, default_grid, thorax
 from hilum.scoring import Measures, measure_volumes
@@ -170,6 +171,13 @@ class TestUncertainty:
 
 
 class TestTable:
+    def test_what_the_labels_do_not_name_is_not_nought(self):
+        lungs, lesions, _ = maps(chest(), chest() == 1)
+        made = measure_volumes(None, lungs, replace(lesions, labels={1: LESIONS[1]}))
+        assert made.find("volume", "both", "effusion") == NotMeasured("the masks do not tell effusion apart")
+        assert made.find("share", "right", "consolidation") == NotMeasured("the masks do not tell consolidation apart")
+        assert made.find("share", "right", "opacity") == made.find("share", "right", "ground-glass") == 100
+
     def test_every_row_is_there_once_and_sound(self, everything):
         keys = [(row.id, row.region, row.structure, row.method) for row in everything.table]
         assert len(set(keys)) == len(keys)

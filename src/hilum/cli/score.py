@@ -137,7 +137,7 @@ def _plain(value: Any) -> Json:
         return {"not_measured": value.reason}
     if isinstance(value, float):
         return rounded(value)
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+    return [round(each, 2) for each in value] if isinstance(value, tuple) else value
 
 
 def _write(path: Path, made: dict[str, Json]) -> None:

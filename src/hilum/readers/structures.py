@@ -68,6 +68,8 @@ def read_structures(
         made = _of_segments(path, role, wanted, stated, settings)
     else:
         made = _of_numbers(path, role, wanted, mapping, settings)
+    if isinstance(made.grid, VolumeGrid):  # scores of films take all labels
+        made = replace(made, labels={n: label for n, label in made.labels.items() if label.name in wanted})
     _require_sides(made, path, role)
     return made if on is None else laid_on(made, on, path)
 

@@ -76,6 +76,7 @@ class Tally:
         same slice or the next one up
     voxel_ml : volume of a voxel
     has_lobes : whether lobes were given
+    named : the lesions that the labels name; what they do not name was not looked for
     """
 
     voxels: NDArray[np.int64]
@@ -83,6 +84,7 @@ class Tally:
     meetings: NDArray[np.int32]
     voxel_ml: float
     has_lobes: bool
+    named: frozenset[str]
 
 
 def which(wanted: Callable[[Kind], bool]) -> NDArray[np.bool_]:
@@ -215,7 +217,8 @@ def _count(lungs: LabelMap, lesions: LabelMap, lobes: LabelMap | None, image: Im
             voxels[at], hu[at] = _densities(plane, None if densities is None else densities[place])
     voxel_ml = lungs.volume.voxel_ml
     sums = image if isinstance(image, NotMeasured) else hu
-    return Tally(voxels, sums, meetings, voxel_ml, has_lobes=lobes is not None)
+    named = frozenset(label.name for label in lesions.labels.values())
+    return Tally(voxels, sums, meetings, voxel_ml, has_lobes=lobes is not None, named=named)
 
 
 def _meetings(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.int32]:

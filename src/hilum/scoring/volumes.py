@@ -129,8 +129,9 @@ def _lesion_sizes(counted: Tally, part: Part, method: str) -> Iterator[Measure]:
 
 
 def _volume(counted: Tally, part: Part, structure: str, kinds: NDArray[np.bool_], method: str = BY_MASKS) -> Measure:
-    if part.absent is not None:
-        return Measure("volume", part.name, structure, part.absent, "ml", method=method)
+    absent = part.absent or _untold(counted, structure)
+    if absent is not None:
+        return Measure("volume", part.name, structure, absent, "ml", method=method)
     value, uncertainty = _ml(counted, kinds, part.slices)
     return Measure("volume", part.name, structure, value, "ml", uncertainty, method)
 
@@ -143,8 +144,9 @@ def _ml(counted: Tally, kinds: NDArray[np.bool_], slices: slice) -> tuple[float,
 
 
 def _share(counted: Tally, part: Part, structure: str, kinds: NDArray[np.bool_], method: str) -> Measure:
-    if part.absent is not None:
-        return Measure("share", part.name, structure, part.absent, "%", method=method)
+    absent = part.absent or _untold(counted, structure)
+    if absent is not None:
+        return Measure("share", part.name, structure, absent, "%", method=method)
     lesion, of_lesion = _ml(counted, kinds, part.slices)
     whole, of_whole = _ml(counted, part.kinds, part.slices)
     share = lesion / whole
@@ -154,13 +156,21 @@ def _share(counted: Tally, part: Part, structure: str, kinds: NDArray[np.bool_],
     return Measure("share", part.name, structure, 100 * share, "%", uncertainty, method)
 
 
+def _untold(counted: Tally, structure: str) -> NotMeasured | None:
+    """Why a lesion is not measured that the masks have no label for; None if they have."""
+    if structure == "lung" or counted.named & {structure, *_LESIONS.get(structure, ())}:
+        return None
+    return NotMeasured(f"the masks do not tell {structure} apart")
+
+
 def _mean_hu(counted: Tally, part: Part, structure: str, kinds: NDArray[np.bool_]) -> Measure:
     return Measure("mean-hu", part.name, structure, _mean(counted, part, structure, kinds), "HU")
 
 
 def _mean(counted: Tally, part: Part, structure: str, kinds: NDArray[np.bool_]) -> Measured:
-    if part.absent is not None:
-        return part.absent
+    absent = part.absent or _untold(counted, structure)
+    if absent is not None:
+        return absent
     if isinstance(counted.hu, NotMeasured):
         return counted.hu
     size = int(counted.voxels[part.slices][:, kinds].sum())

@@ -18,7 +18,18 @@ from .airways import airways
 from .chest_wall import filled_to_the_ribs
 from .postprocess import filled
 from .slices import Maps, Stack, looked_at, shrunk
-from .solids import Solid, Spacing, closed, opened, parts_of, shared_out, shrunken, solids_of_at_least, swollen
+from .solids import (
+    Solid,
+    Spacing,
+    closed,
+    opened,
+    parts_of,
+    shared_out,
+    shrunken,
+    solids_of_at_least,
+    swollen,
+    voxels_of,
+)
 from .two_lungs import without_holes
 
 PIXEL_MM = 2.0
@@ -51,8 +62,8 @@ GAS_MM, GAS_RIM_MM = 6.0, 8.0
 IN_LUNG_SHARE = 0.35
 """Gas is a bulla if lung makes up more than this share of what surrounds it."""
 
-LEAST_LUNG_ML = 60.0
-"""A part of air below this volume is no lung."""
+LEAST_LUNG_ML, LEAST_LUNG_MM2 = 60.0, 300.0
+"""A part of air below this volume is no lung; of a few slices, below this area in each."""
 
 CLOSED_MM = 7.0
 """Vessels and scars up to twice this width are lung."""
@@ -173,7 +184,8 @@ def _gas(air: Solid, hounsfield: NDArray[np.int16], spacing_mm: Spacing) -> Soli
 
 def _lung_parts(air: Solid, spacing_mm: Spacing) -> Solid:
     """Parts of air large enough for a lung."""
-    return solids_of_at_least(air, LEAST_LUNG_ML * 1000.0 / float(np.prod(spacing_mm)), connectivity=6)
+    least = voxels_of(LEAST_LUNG_ML, LEAST_LUNG_MM2, len(air), spacing_mm)
+    return solids_of_at_least(air, least, connectivity=6)
 
 
 def _split(lung: Solid, spacing_mm: Spacing, middle: float) -> tuple[Solid, Solid]:

@@ -18,7 +18,7 @@ from hilum.preprocessing.ct import look_at_labels, lung_slice_window
 from hilum.provenance import Json, Step
 
 from .slices import Maps, Stack, looked_at, put_back, shrunk
-from .solids import Solid, opened, solids_of_at_least
+from .solids import Solid, opened, solids_of_at_least, voxels_of
 
 BANDS_HU = (-1050, -950, -750, -400, 0, 3000)
 """Edges of emphysema, inflated lung, ground-glass, consolidation, and what is denser than water."""
@@ -32,11 +32,11 @@ PIXEL_MM = 2.0
 SLICE_MM = 2.5
 """Distance of the slices that are judged."""
 
-THICK_MM = 3.0
+THICK_MM = 4.0
 """Radius of the ball that an opacity has to hold: vessels of the lung are thinner, but for those at the hilum."""
 
-LEAST_ML = 0.5
-"""A connected opacity below this volume is not counted."""
+LEAST_ML, LEAST_MM2 = 0.5, 50.0
+"""A connected opacity below this volume is not counted; of a few slices, below this area in each."""
 
 WINDOW_HU = (-1000.0, 275.0)
 """What is kept of densities, in steps of 5 HU."""
@@ -89,7 +89,7 @@ def _maps(axial: Image, masks: NDArray[np.uint8], stack: Stack) -> Maps:
     for number, place in enumerate(stack.places):
         lung[number] = look_at_labels(masks[place], spacing, stack.window, stack.size) > 0
     opacity = opened((grey >= _grey(OPACITY_HU)) & lung, THICK_MM, stack.spacing_mm, regrow_mm=PIXEL_MM)
-    opacity = solids_of_at_least(opacity, LEAST_ML / stack.voxel_ml)
+    opacity = solids_of_at_least(opacity, voxels_of(LEAST_ML, LEAST_MM2, len(grey), stack.spacing_mm))
     dense = opacity & (grey >= _grey(DENSE_HU))
     return np.stack([opacity, dense]).view(np.uint8) * np.uint8(255)
 

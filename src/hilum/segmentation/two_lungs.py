@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from .postprocess import filled, parts_of_at_least
 from .slices import Maps
-from .solids import Solid, Spacing, parts_of, swollen
+from .solids import Solid, Spacing, parts_of, swollen, voxels_of
 
-LEAST_LUNG_ML = 40.0
-"""A part below this volume is no lung: less than a tenth of a child's."""
+LEAST_LUNG_ML, LEAST_LUNG_MM2 = 40.0, 300.0
+"""A part below this volume is no lung, less than a tenth of a child's; of a few slices, below this area in each."""
 
 SECOND_PART_SHARE = 0.1
 """A further part of one lung is kept from this share of its largest part on: disease can cut a lung in two."""
@@ -37,7 +37,7 @@ def tidy(maps: Maps, spacing_mm: Spacing) -> Maps:
     chance = np.maximum(maps[0], maps[1])
     np.copyto(chance, np.minimum(maps[0].astype(np.uint16) + maps[1], 255).astype(np.uint8))
     lung = chance >= 128
-    right, left = _sides(lung, maps[0] >= maps[1], float(np.prod(spacing_mm)) / 1000.0)
+    right, left = _sides(lung, maps[0] >= maps[1], voxels_of(LEAST_LUNG_ML, LEAST_LUNG_MM2, len(lung), spacing_mm))
     right, left = without_holes(right, spacing_mm), without_holes(left, spacing_mm)
     left &= ~right
     both = right | left
@@ -59,9 +59,9 @@ def without_holes(lung: Solid, spacing_mm: Spacing) -> Solid:
     return made
 
 
-def _sides(lung: Solid, is_right: Solid, voxel_ml: float) -> tuple[Solid, Solid]:
+def _sides(lung: Solid, is_right: Solid, least: float) -> tuple[Solid, Solid]:
     """The right and the left lung: large parts of each, and the bits that touch them."""
-    right, left = (_main(lung & side, voxel_ml) for side in (is_right, ~is_right))
+    right, left = (_main(lung & side, least) for side in (is_right, ~is_right))
     if right.any() and left.any() and _middle(right) > _middle(left):
         right, left = left, right
     numbers, counts = parts_of(lung & ~right & ~left)
@@ -73,12 +73,12 @@ def _sides(lung: Solid, is_right: Solid, voxel_ml: float) -> tuple[Solid, Solid]
     return right, left
 
 
-def _main(side: Solid, voxel_ml: float) -> Solid:
-    """The largest part of one lung, and others large enough to be lung; nothing if even the largest is too small."""
+def _main(side: Solid, least: float) -> Solid:
+    """The largest part of one lung, and others large enough; nothing if even the largest is below ``least`` voxels."""
     numbers, counts = parts_of(side)
     if len(counts) < 2:
         return np.zeros_like(side)
-    keep = counts >= max(SECOND_PART_SHARE * counts[1:].max(), LEAST_LUNG_ML / voxel_ml)
+    keep = counts >= max(SECOND_PART_SHARE * counts[1:].max(), least)
     keep[0] = False
     return keep[numbers]
 

@@ -1,0 +1,116 @@
+"""Lesions of a CT by a network: classes, thresholds, noise, orientation."""
+
+import numpy as np
+import pytest
+
+from hilum.errors import GridMismatch, WrongQuantity
+from hilum.geometry import VolumeGrid
+from hilum.image import LUNGS, LabelMap, Quantity
+from hilum.segmentation.ct_lesions import segment_ct_lesions
+
+from .volumes import CT, ORDERS, boxes, ct, lesion_network, turned
+
+PLANTED = {
+    1: (slice(6, 12), slice(10, 20), slice(8, 18)),
+    2: (slice(12, 18), slice(12, 24), slice(30, 40)),
+    3: (slice(4, 8), slice(24, 31), slice(30, 40)),
+}
+DENSITY = {1: -600, 2: -420, 3: 0}
+
+
+def of_lungs(labels, grid):
+    return LabelMap(labels, grid, LUNGS, CT)
+
+
+@pytest.fixture(scope="module")
+def scan():
+    hounsfield, labels, grid = boxes()
+    truth = np.zeros_like(labels)
+    for number, place in PLANTED.items():
+        truth[place] = number
+        hounsfield[place] = DENSITY[number]
+    truth[labels == 0] = 0
+    return ct(hounsfield, grid), of_lungs(labels, grid), truth
+
+
+def dice(one, other):
+    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+
+
+def test_each_kind_is_found_where_it_is(scan):
+    image, lungs, truth = scan
+    found = segment_ct_lesions(image, lungs, lesion_network()).lesions
+    for number in PLANTED:
+        assert dice(found.array == number, truth == number) > 0.8, number
+    assert not (found.mask() & ~lungs.mask()).any()
+    assert found.grid is image.grid
+
+
+@pytest.mark.parametrize(("order", "flips"), ORDERS)
+def test_lesions_are_the_same_however_the_axes_lie(scan, order, flips):
+    image, lungs, _ = scan
+    plain = segment_ct_lesions(image, lungs, lesion_network()).lesions
+    other = turned(image, order, flips)
+    labels = other.volume.orientation.from_axial(lungs.array)
+    found = segment_ct_lesions(other, of_lungs(labels, other.grid), lesion_network()).lesions
+    np.testing.assert_array_equal(found.axial().array, plain.array)
+
+
+@pytest.mark.parametrize(("threshold", "absent"), [("opacity", (1, 2)), ("consolidation", (2,)), ("effusion", (3,))])
+def test_thresholds_are_the_cards(scan, threshold, absent):
+    image, lungs, _ = scan
+    found = segment_ct_lesions(image, lungs, lesion_network(**{threshold: 0.99})).lesions
+    assert set(np.unique(found.array).tolist()) == {0, 1, 2, 3} - set(absent)
+
+
+def test_the_maps_that_were_decided_upon_can_be_had(scan):
+    image, lungs, _ = scan
+    stage = segment_ct_lesions(image, lungs, lesion_network(), keep_probability=True)
+    opacity = (stage.probability["opacity"] >= 128) & lungs.mask()
+    effusion = (stage.probability["effusion"] >= 128) & lungs.mask()
+    np.testing.assert_array_equal(opacity | effusion, stage.lesions.mask())
+    assert segment_ct_lesions(image, lungs, lesion_network()).probability == {}
+
+
+def test_specks_are_noise():
+    hounsfield, labels, _ = boxes()
+    grid = VolumeGrid.of_spacing(hounsfield.shape, (1.0, 1.5, 1.5))
+    hounsfield[10, 15:17, 10:12] = -600  # 9 cubic millimetres
+    hounsfield[12:18, 18:25, 32:39] = -600
+    lesions = segment_ct_lesions(ct(hounsfield, grid), of_lungs(labels, grid), lesion_network()).lesions
+    assert not lesions.array[:, 12:18, 8:14].any()
+    assert lesions.array[15, 20, 35] == 1
+
+
+def test_slices_without_lungs_are_not_looked_at():
+    hounsfield, labels, grid = boxes()
+    labels[:10] = 0
+    network = lesion_network()
+    segment_ct_lesions(ct(hounsfield, grid), of_lungs(labels, grid), network)
+    assert network.runtime.shown == 24 - 10 - 3
+
+
+def test_a_slice_alone_has_lesions(scan):
+    image, lungs, truth = scan
+    grid = VolumeGrid.of_spacing((1, *image.array.shape[1:]), (1.0, 5.0, 5.0))
+    one = slice(8, 9)
+    found = segment_ct_lesions(ct(image.array[one], grid), of_lungs(lungs.array[one], grid), lesion_network()).lesions
+    assert dice(found.array == 1, truth[one] == 1) > 0.8
+
+
+def test_no_lungs_no_lesions_to_look_for(scan):
+    image, lungs, _ = scan
+    with pytest.raises(ValueError, match="no lungs"):
+        segment_ct_lesions(image, of_lungs(np.zeros_like(lungs.array), image.grid), lesion_network())
+
+
+def test_lungs_of_another_grid_are_refused(scan):
+    image, lungs, _ = scan
+    with pytest.raises(GridMismatch):
+        segment_ct_lesions(image, of_lungs(lungs.array, image.grid.flipped(0)), lesion_network())
+
+
+def test_attenuation_is_no_ct(scan):
+    image, lungs, _ = scan
+    with pytest.raises(WrongQuantity, match="attenuation"):
+        segment_ct_lesions(ct(image.array, image.grid, Quantity.ATTENUATION), lungs, lesion_network())

@@ -1,0 +1,161 @@
+"""Lungs of a CT by a network: sides, stray parts, presets, orientation."""
+
+import numpy as np
+import pytest
+
+from hilum.errors import ModelError, WrongQuantity
+from hilum.geometry import PlaneGrid, VolumeGrid
+from hilum.image import Image, Quantity
+from hilum.segmentation.ct_lungs import segment_ct_lungs
+from hilum.segmentation.two_lungs import tidy, without_holes
+
+from .volumes import CT, ORDERS, boxes, ct, lung_network, turned
+
+
+def dice(one, other):
+    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+
+
+@pytest.fixture(scope="module")
+def scan():
+    hounsfield, labels, grid = boxes()
+    return ct(hounsfield, grid), labels
+
+
+def test_each_lung_has_its_side(scan):
+    image, labels = scan
+    stage = segment_ct_lungs(image, lung_network())
+    assert dice(stage.lungs.mask("right-lung"), labels == 1) > 0.93
+    assert dice(stage.lungs.mask("left-lung"), labels == 2) > 0.93
+    assert stage.lungs.grid is image.grid
+    assert stage.probability is None
+
+
+@pytest.mark.parametrize(("order", "flips"), ORDERS)
+def test_lungs_are_the_same_however_the_axes_lie(scan, order, flips):
+    image, _ = scan
+    plain = segment_ct_lungs(image, lung_network()).lungs
+    found = segment_ct_lungs(turned(image, order, flips), lung_network()).lungs
+    assert found.array.shape == tuple(image.array.shape[axis] for axis in order)
+    np.testing.assert_array_equal(found.axial().array, plain.array)
+    assert found.volume.axial.same_as(image.volume)
+
+
+def test_the_map_that_was_decided_upon_can_be_had(scan):
+    image, _ = scan
+    stage = segment_ct_lungs(turned(image, (2, 1, 0), (True, False, True)), lung_network(), keep_probability=True)
+    np.testing.assert_array_equal(stage.probability >= 128, stage.lungs.mask())
+
+
+@pytest.mark.parametrize(
+    ("preset", "spacing", "looks"),
+    [
+        ("standard", 4.0, 24),
+        ("fast", 4.0, 24),
+        ("fast", 1.0, 6),
+        ("standard", 1.0, 13),
+        ("standard", 0.5, 9),
+    ],
+)
+def test_presets_look_at_slices_so_far_apart(preset, spacing, looks):
+    hounsfield, _, grid = boxes(spacing=(spacing, 5.0, 5.0))
+    network = lung_network()
+    segment_ct_lungs(ct(hounsfield, grid), network, preset=preset)
+    assert network.runtime.shown == looks
+
+
+def test_between_looks_outlines_are_interpolated():
+    hounsfield, labels, grid = boxes(shape=(48, 40, 48), spacing=(1.0, 5.0, 5.0))
+    found = segment_ct_lungs(ct(hounsfield, grid), lung_network(), preset="fast").lungs
+    assert dice(found.mask(), labels > 0) > 0.9
+    assert (found.array[10:40].any(axis=(1, 2))).all()
+
+
+def test_a_single_slice_has_lungs():
+    hounsfield, labels, _ = boxes()
+    grid = VolumeGrid.of_spacing((1, *hounsfield.shape[1:]), (1.0, 5.0, 5.0))
+    found = segment_ct_lungs(ct(hounsfield[10:11], grid), lung_network()).lungs
+    assert dice(found.mask("left-lung"), labels[10:11] == 2) > 0.93
+
+
+def test_pictures_of_ct_are_seen_as_they_are(scan):
+    image, labels = scan
+    grey = np.clip((image.array.astype(float) + 1000) * 255 / 1300, 0, 255).astype(np.uint8)
+    found = segment_ct_lungs(ct(grey, image.grid, Quantity.WINDOWED_CT), lung_network()).lungs
+    assert dice(found.mask(), labels > 0) > 0.93
+
+
+def test_no_lungs_are_an_empty_map(scan):
+    image, _ = scan
+    found = segment_ct_lungs(ct(np.full(image.array.shape, 40, np.int16), image.grid), lung_network()).lungs
+    assert not found.array.any()
+
+
+def test_a_film_is_no_ct():
+    film = Image(np.zeros((7, 11), np.uint8), PlaneGrid((7, 11)), Quantity.RADIOGRAPH, CT)
+    with pytest.raises(WrongQuantity, match="radiograph"):
+        segment_ct_lungs(film, lung_network())
+
+
+def test_pictures_have_no_classical_lungs(scan):
+    image, _ = scan
+    grey = ct(np.zeros(image.array.shape, np.uint8), image.grid, Quantity.WINDOWED_CT)
+    with pytest.raises(WrongQuantity, match="hounsfield"):
+        segment_ct_lungs(grey, method="classical")
+
+
+def test_a_failing_network_fails_the_stage(scan):
+    network = lung_network()
+    network.runtime.answer = lambda _: (_ for _ in ()).throw(ModelError("It is broken."))
+    with pytest.raises(ModelError, match="broken"):
+        segment_ct_lungs(scan[0], network)
+
+
+def test_progress_is_told_to_the_end(scan):
+    told = []
+    segment_ct_lungs(scan[0], lung_network(), progress=lambda *each: told.append(each))
+    assert told[-1] == ("lungs", 6, 6)
+    assert [done for _, done, _ in told] == list(range(1, 7))
+
+
+STEP = (5.0, 4.0, 4.0)
+
+
+def seen(labels):
+    return np.stack([labels == 1, labels == 2]).astype(np.uint8) * np.uint8(250)
+
+
+class TestTidy:
+    def test_stray_parts_go_and_bits_join_the_lung_they_touch(self):
+        _, labels, _ = boxes()
+        wrong = labels.copy()
+        wrong[0:2, 1:4, 40:46] = 1  # stray
+        wrong[10:13, 12:16, 10:14] = 2  # left within the right lung
+        chance, right = tidy(seen(wrong), STEP)
+        assert not chance[0:2, 1:4, 40:46].any()
+        lung = chance >= 128
+        np.testing.assert_array_equal(lung & (right >= 128), labels == 1)
+        np.testing.assert_array_equal(lung & (right < 128), labels == 2)
+
+    def test_the_right_lung_is_the_one_at_the_patients_right(self):
+        _, labels, _ = boxes()
+        crossed = np.where(labels > 0, 3 - labels, 0)
+        chance, right = tidy(seen(crossed), STEP)
+        np.testing.assert_array_equal((chance >= 128) & (right >= 128), labels == 1)
+
+    def test_one_lung_alone_keeps_its_side(self):
+        _, labels, _ = boxes()
+        chance, right = tidy(seen(np.where(labels == 2, labels, 0)), STEP)
+        np.testing.assert_array_equal(chance >= 128, labels == 2)
+        assert not (right[labels == 2] >= 128).any()
+
+    def test_vessels_are_filled_and_the_liver_is_not(self):
+        lung = np.zeros((12, 60, 60), bool)
+        lung[1:-1, 5:-5, 5:-5] = True
+        lung[4, 10:13, 10:13] = False  # enclosed
+        lung[:, 30:33, 30:33] = False  # a vessel that runs through
+        lung[:5, 36:50, 36:50] = False  # a dome open below
+        made = without_holes(lung, STEP)
+        assert made[4, 10:13, 10:13].all()
+        assert made[5, 30:33, 30:33].all()
+        assert not made[2, 38:48, 38:48].any()

@@ -156,6 +156,14 @@ def test_slices_of_another_pixel_size_are_another_volume(change):
     assert len(study.taken.stack.slices) == (65 if change["pixel"] < 0.701 else 60)
 
 
+def test_slices_of_another_frame_of_reference_are_another_volume():
+    pieces = list(headers("1.2.1"))
+    elsewhere = replace(pieces[5].slices[0].plane, frame="1.8")
+    pieces[5] = replace(pieces[5], slices=(replace(pieces[5].slices[0], plane=elsewhere),))
+    (study,) = group(pieces)
+    assert len(study.taken.stack.slices) == 59
+
+
 def test_a_slice_of_no_place_is_left_out():
     pieces = list(headers("1.2.1"))
     pieces[5] = replace(pieces[5], slices=(replace(pieces[5].slices[0], plane=None),))

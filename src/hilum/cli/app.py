@@ -14,7 +14,7 @@ from hilum import __version__
 from hilum.cli.talk import DEBUG
 from hilum.errors import Error
 
-COMMANDS = ("analyse", "series", "score", "demo", "info", "models", "evaluate", "train", "export")
+COMMANDS = ("analyse", "series", "score", "demo", "info", "models", "evaluate", "datasets", "train", "export")
 """Subcommands in the order of the help; each is ``command`` in the module of its name in this package."""
 
 

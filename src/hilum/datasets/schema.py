@@ -31,9 +31,16 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 MASK_KINDS: tuple[MaskKind, ...] = get_args(MaskKind)
 TURNS: tuple[Turn, ...] = get_args(Turn)
 
-STRUCTURES: frozenset[str] = frozenset(
-    label.name for table in (LUNGS, LESIONS, LOBES) for label in table.values()
-) | {"lungs", "lung-fields", "ground-glass", "consolidation", "effusion", "infection", "pneumothorax", "ignore"}
+STRUCTURES: frozenset[str] = frozenset(label.name for table in (LUNGS, LESIONS, LOBES) for label in table.values()) | {
+    "lungs",
+    "lung-fields",
+    "ground-glass",
+    "consolidation",
+    "effusion",
+    "infection",
+    "pneumothorax",
+    "ignore",
+}
 """Every name that a number of a mask may stand for. ``lungs``: both, sides not told apart; ``infection``: disease,
 classes not told apart; ``ignore``: nobody knows."""
 

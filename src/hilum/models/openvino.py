@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -51,32 +52,62 @@ class OpenVino:
     """
 
     def __init__(self, weights: Path, plan: Plan) -> None:
-        properties = {
+        self._properties = {
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[plan.precision],
             "NUM_STREAMS": plan.workers,
             "INFERENCE_NUM_THREADS": plan.workers * plan.threads,
             "ENABLE_CPU_PINNING": False,  # pinned, two processes would share one core and leave the next idle
         }
+        self._weights, self._batch = weights, plan.batch
+        self._requests: dict[int | None, _Requests] = {}
+        self._compiling = Lock()
         try:
-            self._network = core.compile_model(core.read_model(weights), "CPU", properties)
+            network = core.read_model(weights)
+            self.inputs: Mapping[str, Sizes] = {each.get_any_name(): _sizes(each) for each in network.inputs}
+            self.outputs: Mapping[str, Sizes] = {each.get_any_name(): _sizes(each) for each in network.outputs}
+            self._requests[plan.batch] = self._compiled(network, plan.batch)
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot load {weights}: {error}") from error
-        self.inputs: Mapping[str, Sizes] = {each.get_any_name(): _sizes(each) for each in self._network.inputs}
-        self.outputs: Mapping[str, Sizes] = {each.get_any_name(): _sizes(each) for each in self._network.outputs}
-        self._idle: deque[Any] = deque()
+
+    def _compiled(self, network: Any, batch: int | None) -> _Requests:
+        """The network for one number of images, or for any: with fixed sizes it takes a tenth less time."""
+        if batch is not None:
+            fixed = {name: [batch if n is None else n for n in sizes] for name, sizes in self.inputs.items()}
+            network.reshape(fixed)
+        return _Requests(core.compile_model(network, "CPU", self._properties))
+
+    def _requests_for(self, batch: int) -> _Requests:
+        wanted = self._batch if batch == self._batch else None
+        with self._compiling:
+            if wanted not in self._requests:
+                self._requests[wanted] = self._compiled(core.read_model(self._weights), wanted)
+            return self._requests[wanted]
 
     def compute(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         """Every output; each call has a request of its own, kept for a later one. ModelError if the engine fails."""
         try:
+            results = self._requests_for(len(next(iter(inputs.values())))).infer(inputs)
+        except RuntimeError as error:
+            raise ModelError(f"OpenVINO failed: {error}") from error
+        return {name: results[index] for index, name in enumerate(self.outputs)}
+
+
+class _Requests:
+    """A compiled network with its requests, each kept for a later call."""
+
+    def __init__(self, network: Any) -> None:
+        self._network = network
+        self._idle: deque[Any] = deque()
+
+    def infer(self, inputs: Arrays) -> Any:
+        """Results by the number of the output, in arrays that nothing else writes to."""
+        try:
             request = self._idle.pop()
         except IndexError:
             request = self._network.create_infer_request()
-        try:
-            results = request.infer(dict(inputs), share_inputs=True)
-        except RuntimeError as error:
-            raise ModelError(f"OpenVINO failed: {error}") from error
+        results = request.infer(dict(inputs), share_inputs=True)
         self._idle.append(request)
-        return {name: results[index] for index, name in enumerate(self.outputs)}
+        return results
 
 
 def has_bfloat16() -> bool:

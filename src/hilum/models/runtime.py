@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -91,7 +91,7 @@ def open_runtime(card: Card, settings: RuntimeSettings, *, many: bool) -> Runtim
         The engine or the processor cannot compute in the precision asked for.
     """
     weights = verified_weights(card)
-    plan = resolve(settings, many=many)
+    plan = replace(resolve(settings, many=many), batch=1 if card.task.startswith("cxr") else None)
     if plan.engine == "openvino":
         from .openvino import OpenVino as Engine
     else:
@@ -102,10 +102,15 @@ def open_runtime(card: Card, settings: RuntimeSettings, *, many: bool) -> Runtim
 def open_runtimes(cards: Sequence[Card], settings: RuntimeSettings, *, many: bool) -> list[Runtime]:
     """Several networks, opened at the same time: with two cores in two thirds of the time of one after the other.
 
-    Parameters and errors are those of :func:`open_runtime`.
+    Parameters and errors are those of :func:`open_runtime`. A network of blocks, which are run one by one, has all
+    cores for each.
     """
+
+    def open_one(card: Card) -> Runtime:
+        return open_runtime(card, settings, many=many and card.input.patches is None)
+
     with ThreadPoolExecutor(max(1, len(cards))) as pool:
-        return list(pool.map(partial(open_runtime, settings=settings, many=many), cards))
+        return list(pool.map(open_one, cards))
 
 
 class _Checked:

@@ -29,7 +29,7 @@ def lungs_of(image):
 
 @pytest.fixture(scope="module")
 def healthy():
-    return thorax(1, grid=default_grid(1, spacing_mm=SPACING))
+    return thorax(2, grid=default_grid(2, spacing_mm=SPACING))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_lungs_of_a_healthy_chest(healthy, lung):
 def test_disease_stays_in_the_lung(diseased, found, lung):
     assert dice(found.mask(lung), diseased.lungs.mask(lung)) > 0.95
     dense = diseased.lesions.mask("consolidation") & diseased.lungs.mask(lung)
-    assert np.count_nonzero(dense & found.mask(lung)) >= 0.8 * np.count_nonzero(dense)
+    assert np.count_nonzero(dense & found.mask(lung)) >= 0.7 * np.count_nonzero(dense)
 
 
 def test_a_mirrored_chest_has_mirrored_lungs(diseased, found):

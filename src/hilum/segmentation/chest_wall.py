@@ -1,7 +1,7 @@
 """Dense disease at the chest wall: dents of a lung's outer surface that the ribs do not explain.
 
-A lung's surface is read off round the middle of the chest, as its distance by height and angle. Closing that map
-fills dents that lung surrounds; ribs bound what is filled.
+A lung's surface is read off round the middle of the chest, as its distance by height and angle, in shares of the
+lung's widest distance at that angle. Closing that map fills dents that lung surrounds; ribs bound what is filled.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ ANGLES = 180
 DENT_DEGREES, DENT_MM = 44.0, 36.0
 """Width and height of the dents that are filled."""
 
-DEPTH_MM = 50.0
-"""A dent is no deeper than this; a gap that is, is the liver between two recesses."""
+DEPTH_MM = (8.0, 50.0)
+"""Depths of dents: ribs make shallower ones, and a deeper gap is the liver between two recesses."""
 
 FAR = np.float32(1e6)
 
@@ -41,7 +41,8 @@ def filled_to_the_ribs(lung: Solid, hounsfield: NDArray[np.int16], spacing_mm: S
     radius, angle = _polar(lung, spacing_mm, middle)
     outer, inner = _reach(lung, radius, angle)
     window = (_odd(DENT_MM / spacing_mm[0]), _odd(DENT_DEGREES / 360 * ANGLES))
-    surface = _least(_most(outer, window), window)
+    widest = np.maximum(outer.max(axis=0), np.float32(1))
+    surface = _least(_most(outer / widest, window), window) * widest
     start = np.where(outer > 0, outer, _most(_least(inner, window), window))
     bone = hounsfield > BONE_HU
     for place in np.flatnonzero(lung.any(axis=(1, 2))):
@@ -49,7 +50,8 @@ def filled_to_the_ribs(lung: Solid, hounsfield: NDArray[np.int16], spacing_mm: S
         ribs = bone[place] & (radius > start[place][angle])
         np.minimum.at(limit, angle[ribs], radius[ribs])
         stop = np.minimum(surface[place], limit - np.float32(spacing_mm[1]))
-        stop[stop > start[place] + np.float32(DEPTH_MM)] = 0
+        depth = stop - start[place]
+        stop[(depth < DEPTH_MM[0]) | (depth > DEPTH_MM[1])] = 0
         lung[place] |= (radius >= start[place][angle]) & (radius <= stop[angle]) & ~bone[place]
     return lung
 

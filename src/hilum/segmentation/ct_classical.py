@@ -53,7 +53,7 @@ OUTSIDE_HU = -930.0
 GAS_HU = -945.0
 """Gas in stomach and bowel is darker than this; so are bullae, but they lie in lung."""
 
-GAS_MEAN_HU = -965.0
+GAS_MEAN_HU = -955.0
 """A whole part of gas is darker than this on average; lung in deep inspiration is not, however noisy."""
 
 GAS_MM, GAS_RIM_MM = 6.0, 8.0

@@ -58,30 +58,30 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": plan.workers * plan.threads,
             "ENABLE_CPU_PINNING": False,  # pinned, two processes would share one core and leave the next idle
         }
-        self._weights, self._batch = weights, plan.batch
-        self._requests: dict[int | None, _Requests] = {}
+        self._weights = weights
+        self._requests: dict[bool, _Requests] = {}
         self._compiling = Lock()
         try:
             network = core.read_model(weights)
             self.inputs: Mapping[str, Sizes] = {each.get_any_name(): _sizes(each) for each in network.inputs}
             self.outputs: Mapping[str, Sizes] = {each.get_any_name(): _sizes(each) for each in network.outputs}
-            self._requests[plan.batch] = self._compiled(network, plan.batch)
+            self._requests[True] = self._compiled(network, is_single=True)
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot load {weights}: {error}") from error
 
-    def _compiled(self, network: Any, batch: int | None) -> _Requests:
-        """The network for one number of images, or for any: with fixed sizes it takes a tenth less time."""
-        if batch is not None:
-            fixed = {name: [batch if n is None else n for n in sizes] for name, sizes in self.inputs.items()}
-            network.reshape(fixed)
+    def _compiled(self, network: Any, *, is_single: bool) -> _Requests:
+        """The network for one image, or for any number: with fixed sizes it takes a tenth less time."""
+        if is_single:
+            network.reshape({name: [1 if size is None else size for size in s] for name, s in self.inputs.items()})
         return _Requests(core.compile_model(network, "CPU", self._properties))
 
     def _requests_for(self, batch: int) -> _Requests:
-        wanted = self._batch if batch == self._batch else None
+        """Prepared at once for one image, which is what stages give; for more, when the first such batch comes."""
+        is_single = batch == 1
         with self._compiling:
-            if wanted not in self._requests:
-                self._requests[wanted] = self._compiled(core.read_model(self._weights), wanted)
-            return self._requests[wanted]
+            if is_single not in self._requests:
+                self._requests[is_single] = self._compiled(core.read_model(self._weights), is_single=is_single)
+            return self._requests[is_single]
 
     def compute(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
         """Every output; each call has a request of its own, kept for a later one. ModelError if the engine fails."""

@@ -35,15 +35,12 @@ class Plan:
     precision : of its arithmetic
     threads : of each inference
     workers : inferences at once that the engine makes room for; more callers wait for each other
-    batch : images of nearly every inference, for which the engine prepares; another number costs a preparation of
-        its own; None prepares for any number
     """
 
     engine: EngineName
     precision: Precision
     threads: int
     workers: int
-    batch: int | None = None
 
 
 _QUOTA = ("quota", "period")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -91,7 +90,7 @@ def open_runtime(card: Card, settings: RuntimeSettings, *, many: bool) -> Runtim
         The engine or the processor cannot compute in the precision asked for.
     """
     weights = verified_weights(card)
-    plan = replace(resolve(settings, many=many), batch=1 if card.task.startswith("cxr") else None)
+    plan = resolve(settings, many=many)
     if plan.engine == "openvino":
         from .openvino import OpenVino as Engine
     else:

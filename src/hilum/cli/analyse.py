@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hilum.cli.options import chosen_settings, chosen_slices, setting, settings_sources, slices_options
+from hilum.cli.options import (
+    chosen_settings,
+    chosen_slices,
+    models_option,
+    setting,
+    settings_sources,
+    slices_options,
+)
 from hilum.cli.talk import TalkingCommand
 from hilum.settings import Settings
 
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the results: one folder a case in it, and results.csv.",
 )
+@models_option
 @setting("ct.series", "--series")
 @click.option(
     "--lobes",

@@ -20,19 +20,26 @@ from hilum.errors import MissingExtra
 @click.option(
     "--data",
     multiple=True,
-    required=True,
     type=FOLDER,
-    help="What it was trained on; thresholds are chosen on its validation split. Repeatable.",
+    help="What it was trained on; thresholds are chosen on its validation split. Repeatable; not for recipes for "
+    "volumes, whose threshold is the published one.",
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Steps that the weights have seen, if not the recipe's.")
 def command(recipe: str, weights: Path, output: Path, data: tuple[Path, ...], steps: int | None) -> None:
     """Export WEIGHTS of RECIPE as ONNX with a card; thresholds are chosen on the validation split of the data."""
     try:
         from hilum.training import recipe as recipes
+        from hilum.training import volume_recipe
         from hilum.training.export import export
         from hilum.training.thresholds import PROVISIONAL, choose
+        from hilum.training.volume_export import export as export_of_volumes
     except ModuleNotFoundError as error:
         raise MissingExtra("hilum export", "train") from error
+    if volume_recipe.is_one(recipe):
+        export_of_volumes(volume_recipe.load(recipe), weights, output, steps=steps)
+        return
+    if not data:
+        raise click.UsageError("--data is needed: thresholds are chosen on it.")
     chosen = recipes.load(recipe)
     films = data if chosen.task.startswith("cxr-") else ()
     export(chosen, weights, output, thresholds=PROVISIONAL[chosen.task], data=films, steps=steps)

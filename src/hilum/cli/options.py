@@ -23,6 +23,9 @@ Decorator = Callable[[Command], Command]
 CHOSEN = "hilum.chosen"
 """Key of the context's ``meta``: settings given on the command line, by dotted key."""
 
+MODELS = "hilum.models"
+"""Key of the context's ``meta``: networks given on the command line, by name."""
+
 FILE = "hilum.settings-file"
 """Key of the context's ``meta``: the settings file given on the command line."""
 
@@ -145,6 +148,36 @@ def _remember_file(context: click.Context, _: click.Parameter, file: Path | None
     context.meta[FILE] = file
 
 
+def models_option(command: Command) -> Command:
+    """``--model NAME``: a network for the task that its card names."""
+
+    def remember(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> None:
+        context.meta[MODELS] = names
+
+    return click.option(
+        "--model",
+        multiple=True,
+        metavar="NAME",
+        expose_value=False,
+        callback=remember,
+        help="Network to use for its task, of those that 'hilum models list' names; repeat for several. HILUM_MODELS "
+        "holds the folders of your own.",
+    )(command)
+
+
+def _chosen_models(names: Iterable[str], chosen: Iterable[str]) -> dict[str, str]:
+    """The settings that name networks, by dotted key; those in ``chosen`` are taken."""
+    made: dict[str, str] = {}
+    for name in names:
+        from hilum.models.catalogue import card
+
+        key = f"models.{card(name).task.replace('-', '_')}"
+        if key in made or key in chosen:
+            raise click.UsageError(f"There are two networks for one task: the setting {key} is given twice.")
+        made[key] = name
+    return made
+
+
 def slices_options(command: Command) -> Command:
     """``--slices``, ``--spacing`` and ``--first-slice``: folders of 8-bit pictures as CT."""
 
@@ -214,9 +247,14 @@ def chosen_settings() -> Settings:
     ------
     SettingsError
         A key is unknown, or a value has the wrong type.
+    UnknownModel
+        ``--model`` names no network.
+    click.UsageError
+        Two networks are given for one task.
     """
     meta = click.get_current_context().meta
-    return resolve(meta.get(FILE), overrides=meta.get(CHOSEN, {}))
+    chosen = meta.get(CHOSEN, {})
+    return resolve(meta.get(FILE), overrides={**chosen, **_chosen_models(meta.get(MODELS, ()), chosen)})
 
 
 def as_toml(settings: Settings) -> str:

@@ -15,7 +15,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command("train", cls=TalkingCommand)
 @click.argument("recipe")
-@click.option("--data", multiple=True, required=True, type=FOLDER, help="Folder of films with cases.csv; repeatable.")
+@click.option(
+    "--data", multiple=True, required=True, type=FOLDER, help="Folder of films, slices or volumes; repeatable."
+)
 @click.option("--others", multiple=True, type=FOLDER, help="Folder of pictures that are not films; repeatable.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the run."
@@ -30,8 +32,15 @@ def command(
     """Train the network of RECIPE, a shipped recipe's name or a TOML file; resumes what was begun in OUTPUT."""
     try:
         from hilum.training import recipe as recipes
+        from hilum.training import volume_recipe
         from hilum.training.run import train
+        from hilum.training.volume_run import train as train_on_volumes
     except ModuleNotFoundError as error:
         raise MissingExtra("hilum train", "train") from error
-    weights = train(recipes.load(recipe), data, output, others=others, start=start, threads=threads)
+    if volume_recipe.is_one(recipe):
+        if others or start:
+            raise click.UsageError("--others and --start belong to recipes for films; this one is for volumes of CT.")
+        weights = train_on_volumes(volume_recipe.load(recipe), data, output, threads=threads)
+    else:
+        weights = train(recipes.load(recipe), data, output, others=others, start=start, threads=threads)
     click.echo(str(weights))

@@ -41,6 +41,9 @@ TOLERANCE = 0.02
 
 LICENSE = "LICENSE"
 
+UNKNOWN_HASH = "0" * 64
+"""On a card whose weights are not written yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -103,21 +106,40 @@ def export(
     network = NETWORKS[recipe.task](recipe.architecture, recipe.encoder, pretrained=False).eval()
     network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
     outputs = outputs_of(recipe)
+    card = _card(recipe, about, outputs, output.name, thresholds=thresholds, metrics=metrics)
+    cases = (case for folder in data for case in read_cases(folder))
+    card = replace(card, training_data=counted(about.training_data, recipe, cases), steps=steps or recipe.steps)
     whole = Probabilities(network, outputs).eval()
+    return assemble(card, whole, example_inputs(recipe, 2), output, licence_text=about.licence_text)
+
+
+def assemble(card: Card, whole: nn.Module, inputs: tuple[Tensor, ...], output: Path, *, licence_text: str) -> Card:
+    """The folder of a network, made as a whole or not at all.
+
+    Parameters
+    ----------
+    card : all of it but the hash of the weights
+    whole : gives the card's outputs in their order
+    inputs : examples in the card's order, on which engines are compared with torch; the network takes any number of
+        them if the card calls that size by a name, and then there are two at least
+    output : the folder, named like the model; replaced as a whole when the export is right
+    licence_text : of the weights
+
+    Raises
+    ------
+    ModelError
+        The exported network does not give what torch gives.
+    """
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
         made = Path(scratch) / output.name
         made.mkdir()
-        _write_onnx(whole, recipe, tuple(outputs), Path(scratch) / "float32.onnx")
+        _write_onnx(whole, card, inputs, Path(scratch) / "float32.onnx")
         to_half_storage(Path(scratch) / "float32.onnx", made / WEIGHTS)
-        (made / LICENSE).write_text(about.licence_text, encoding="utf-8")
-        card = _card(
-            recipe, about, outputs, output.name, hash_file(made / WEIGHTS), thresholds=thresholds, metrics=metrics
-        )
-        cases = (case for folder in data for case in read_cases(folder))
-        card = replace(card, training_data=counted(about.training_data, recipe, cases), steps=steps or recipe.steps)
+        (made / LICENSE).write_text(licence_text, encoding="utf-8")
+        card = replace(card, sha256=hash_file(made / WEIGHTS))
         write_card(card, made / CARD)
-        _compare(replace(card, folder=made), whole, recipe)
+        _compare(replace(card, folder=made), whole, inputs)
         if output.exists():
             shutil.rmtree(output)
         made.rename(output)
@@ -178,28 +200,26 @@ def example_inputs(recipe: Recipe, batch: int) -> tuple[Tensor, ...]:
     return film, zones
 
 
-def _write_onnx(whole: Probabilities, recipe: Recipe, outputs: tuple[str, ...], path: Path) -> None:
-    inputs = example_inputs(recipe, 2)
-    names = list(NETWORKS[recipe.task].inputs)
+def _write_onnx(whole: nn.Module, card: Card, inputs: tuple[Tensor, ...], path: Path) -> None:
+    is_free = isinstance(card.input.shape[0], str)
     batch = torch.export.Dim("batch", min=1, max=1024)
     program = torch.onnx.export(
         whole,
         inputs,
-        input_names=names,
-        output_names=list(outputs),
+        input_names=list(card.inputs),
+        output_names=list(card.outputs),
         opset_version=18,
         dynamo=True,
         verbose=False,
-        dynamic_shapes=(tuple({0: batch} for _ in inputs),),
+        dynamic_shapes=(tuple({0: batch} for _ in inputs),) if is_free else None,
         external_data=False,
     )
     if program is None:
-        raise ModelError(f"torch could not export the network of {recipe.name}.")
+        raise ModelError(f"torch could not export the network of {card.recipe}.")
     program.save(str(path))
 
 
-def _compare(card: Card, whole: Probabilities, recipe: Recipe) -> None:
-    inputs = example_inputs(recipe, 2)
+def _compare(card: Card, whole: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     with torch.inference_mode():
         expected = dict(zip(card.outputs, whole(*inputs), strict=True))
     arrays: dict[str, NDArray[np.float32]] = {n: v.numpy() for n, v in zip(card.inputs, inputs, strict=True)}
@@ -220,7 +240,6 @@ def _card(
     about: About,
     outputs: Mapping[str, Output],
     name: str,
-    sha256: str,
     *,
     thresholds: Mapping[str, float],
     metrics: tuple[Metric, ...],
@@ -235,7 +254,7 @@ def _card(
         version=about.version,
         task=recipe.task,
         title=about.title,
-        sha256=sha256,
+        sha256=UNKNOWN_HASH,
         licence=about.licence,
         recipe=recipe.name,
         intended_use=about.intended_use,

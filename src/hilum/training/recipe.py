@@ -15,6 +15,8 @@ from hilum.models.card import Task
 from hilum.models.structure import build
 from hilum.registry import unknown
 
+from . import volume_recipe
+
 
 @dataclass(frozen=True, slots=True)
 class Augment:
@@ -100,7 +102,7 @@ def load(name_or_file: str | Path) -> Recipe:
     elif str(name_or_file) in names():
         source, where = _folder() / f"{name_or_file}.toml", f"recipe {name_or_file}"
     else:
-        raise SettingsError(unknown("recipe", str(name_or_file), names()))
+        raise SettingsError(unknown("recipe", str(name_or_file), (*names(), *volume_recipe.names())))
     try:
         return build(Recipe, tomllib.loads(source.read_text(encoding="utf-8")))
     except OSError as error:

@@ -1,0 +1,171 @@
+"""Blocks of labelled CT volumes, cut from the lattice on which the network will see them.
+
+A folder of data holds computed volumes (:mod:`hilum.training.phantom_volumes`), or one folder a case with
+``imaging.nii.gz`` and ``segmentation.nii.gz`` as published with covid19.MIScnn: 1 left lung, 2 right lung, 3 infection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hilum.errors import SettingsError
+from hilum.geometry import VolumeGrid
+from hilum.image import LESIONS, LUNGS, Quantity
+from hilum.preprocessing.ct import lung_slice_window
+from hilum.readers import read, read_labels
+from hilum.segmentation.lattice import lattice_of, scale_of, window_hu_of
+from hilum.segmentation.patches import starts
+
+from .losses_volume import INFECTION
+from .phantom_volumes import SPACING_MM, read_phantom_volumes
+from .volume_augment import Change
+from .volume_recipe import VolumeRecipe
+
+IMAGING, SEGMENTATION = "imaging.nii.gz", "segmentation.nii.gz"
+"""Files of a case in the published layout."""
+
+EVERY = 5
+"""Every so-manieth volume is for validation; of fewer, the last."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledVolume:
+    """A CT with what each voxel is.
+
+    Attributes
+    ----------
+    array : (slices, rows, columns), axial
+    classes : of its shape, numbers of :data:`~hilum.training.losses_volume.OF_VOXELS`
+    grid : axial
+    is_hounsfield : False for 8-bit pictures
+    """
+
+    array: NDArray[Any]
+    classes: NDArray[np.uint8]
+    grid: VolumeGrid
+    is_hounsfield: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A volume on a network's lattice, no smaller than a block: scaled densities, and what each voxel is."""
+
+    density: NDArray[np.float32]
+    classes: NDArray[np.uint8]
+
+
+def read_labelled(folder: Path) -> Iterator[LabelledVolume]:
+    """All volumes of a folder, in the order of their names; SettingsError if it holds none."""
+    phantoms = read_phantom_volumes(folder)
+    cases = sorted(path.parent for path in folder.glob(f"*/{IMAGING}"))
+    if not phantoms and not cases:
+        raise SettingsError(
+            f"{str(folder)!r} holds neither computed volumes nor folders with {IMAGING} and {SEGMENTATION}."
+        )
+    for phantom in phantoms:
+        classes = np.array([0, 2, 1], dtype=np.uint8)[phantom.lungs]
+        classes[(phantom.lesions == 1) | (phantom.lesions == 2)] = INFECTION
+        yield LabelledVolume(phantom.ct, classes, VolumeGrid.of_spacing(phantom.ct.shape, SPACING_MM))
+    numbers = {1: LUNGS[2], 2: LUNGS[1], INFECTION: LESIONS[1]}
+    for case in cases:
+        image, labels = read(case / IMAGING).axial(), read_labels(case / SEGMENTATION, numbers).axial()
+        image.volume.require_same(labels.volume)
+        is_hounsfield = image.quantity is Quantity.HOUNSFIELD
+        yield LabelledVolume(image.array, labels.array, image.volume, is_hounsfield)
+
+
+def split(volumes: Sequence[Prepared]) -> tuple[list[Prepared], list[Prepared]]:
+    """Volumes for training and for validation; SettingsError if there are fewer than two."""
+    if len(volumes) < 2:
+        raise SettingsError("Training on volumes needs two at least: one of them is for validation.")
+    watched = list(range(EVERY - 1, len(volumes), EVERY)) or [len(volumes) - 1]
+    return [v for n, v in enumerate(volumes) if n not in watched], [volumes[n] for n in watched]
+
+
+def prepare(volume: LabelledVolume, recipe: VolumeRecipe) -> Prepared:
+    """A volume as the recipe's network sees it; the lungs that it looks about are the labelled ones."""
+    entry, patches = recipe.input, recipe.patches
+    window = lung_slice_window(volume.classes, volume.grid, recipe.margin) if recipe.region == "lungs" else None
+    lattice = lattice_of(volume.grid, patches, window)
+    hu = window_hu_of(entry, is_hounsfield=volume.is_hounsfield)
+    scale = scale_of(volume.array, volume.grid, entry, is_hounsfield=volume.is_hounsfield)
+    density = np.stack([scale(lattice.density(volume.array, n, hu)) for n in range(lattice.shape[0])])
+    classes = np.stack([lattice.labels(volume.classes, n) for n in range(lattice.shape[0])])
+    more = [(0, max(0, patches.size[0] - len(density))), (0, 0), (0, 0)]
+    return Prepared(np.pad(density, more, constant_values=density.min()), np.pad(classes, more))
+
+
+class Blocks(Dataset[dict[str, Tensor]]):
+    """Blocks drawn at random, changed at random: as many as the training needs, each drawn from its number alone.
+
+    Parameters
+    ----------
+    volumes : to draw from
+    recipe : size and number of the blocks, and their changes
+    """
+
+    def __init__(self, volumes: Sequence[Prepared], recipe: VolumeRecipe) -> None:
+        self._volumes, self._recipe = list(volumes), recipe
+        self._lesions = [np.argwhere(volume.classes == INFECTION) for volume in volumes]
+        self._change = Change(recipe.augment, recipe.block_shape)
+
+    def __len__(self) -> int:
+        return self._recipe.steps * self._recipe.batch
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        recipe = self._recipe
+        rng = np.random.default_rng([recipe.seed, index])
+        number = int(rng.integers(len(self._volumes)))
+        volume, lesions, size = self._volumes[number], self._lesions[number], np.array(recipe.patches.size)
+        room = np.array(volume.classes.shape) - size
+        corner = rng.integers(0, room + 1)
+        if len(lesions) and rng.random() < recipe.with_lesions:
+            corner = np.clip(lesions[rng.integers(len(lesions))] - rng.integers(0, size), 0, room)
+        return sample(*self._change(*cut(volume, tuple(corner.tolist()), recipe), rng))
+
+
+class Watched(Dataset[dict[str, Tensor]]):
+    """Every block of the validation volumes that holds lung, unchanged, laid as they will be in use."""
+
+    def __init__(self, volumes: Sequence[Prepared], recipe: VolumeRecipe) -> None:
+        self._recipe = recipe
+        self._blocks = [(v, c) for v in volumes for c in _corners(v, recipe) if cut(v, c, recipe)[1].any()]
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return sample(*cut(*self._blocks[index], self._recipe))
+
+
+def cut(
+    volume: Prepared, corner: tuple[int, ...], recipe: VolumeRecipe
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """The block at a corner, as the network sees it: its densities and its classes."""
+    here = tuple(slice(start, start + size) for start, size in zip(corner, recipe.patches.size, strict=True))
+    shape = recipe.block_shape
+    return volume.density[here].reshape(shape), volume.classes[here].reshape(shape)
+
+
+def sample(density: NDArray[np.float32], classes: NDArray[np.uint8]) -> dict[str, Tensor]:
+    """A block for a batch: ``volume`` (1, ...) float32 and ``classes`` (...) uint8."""
+    return {
+        "volume": torch.from_numpy(np.ascontiguousarray(density)[None]),
+        "classes": torch.from_numpy(np.ascontiguousarray(classes)),
+    }
+
+
+def _corners(volume: Prepared, recipe: VolumeRecipe) -> Iterator[tuple[int, ...]]:
+    patches = recipe.patches
+    axes = zip(volume.classes.shape, patches.size, patches.overlap, strict=True)
+    yield from product(*(starts(length, size, overlap) for length, size, overlap in axes))

@@ -1,0 +1,216 @@
+"""A recipe for a network that goes over CT volumes block by block; see :mod:`hilum.training.volume_run`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Literal
+
+from hilum.errors import SettingsError
+from hilum.image import Quantity
+from hilum.models.card import ImageInput, Patches, Task
+from hilum.models.structure import build
+from hilum.registry import unknown
+
+
+@dataclass(frozen=True, slots=True)
+class UNet:
+    """A standard U-Net: two convolutions with batch normalisation a level, maxima pooled, transposed convolutions.
+
+    Attributes
+    ----------
+    filters : of the first level; each level below has twice as many
+    halvings : how often the resolution is halved: one level more
+    momentum : share of a new batch in the running mean and variance
+    """
+
+    filters: int
+    halvings: int
+    momentum: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Adam, and when it slows down.
+
+    Attributes
+    ----------
+    start : learning rate
+    patience : rounds of ``round_steps`` without a better training loss after which the rate falls; 0 for never
+    factor, least : what the rate is multiplied by then, and where that ends
+    round_steps : steps in a round
+    """
+
+    start: float = 1e-3
+    patience: int = 0
+    factor: float = 0.1
+    least: float = 1e-5
+    round_steps: int = 150
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeAugment:
+    """How blocks are changed before the network sees them.
+
+    Attributes
+    ----------
+    probability : of each change
+    flips : axes of which mirror images are shown; sides are exchanged with that of the columns
+    scale : least and largest factor of size
+    rotation_degrees : largest turn about each axis
+    elastic : largest displacement before smoothing, in voxels; 0 for none
+    shift : largest shift along one axis, as a share of the block
+    blur_px : largest standard deviation of a Gaussian blur
+    brightness, contrast, gamma : least and largest factor, exponent for the last; (1, 1) for none
+    noise : largest standard deviation of noise
+    """
+
+    probability: float = 0.2
+    flips: tuple[Literal["slices", "rows", "columns"], ...] = ()
+    scale: tuple[float, float] = (1.0, 1.0)
+    rotation_degrees: float = 0.0
+    elastic: float = 0.0
+    shift: float = 0.0
+    blur_px: float = 0.0
+    brightness: tuple[float, float] = (1.0, 1.0)
+    contrast: tuple[float, float] = (1.0, 1.0)
+    gamma: tuple[float, float] = (1.0, 1.0)
+    noise: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRecipe:
+    """Everything about one training on volumes.
+
+    Attributes
+    ----------
+    name : of the recipe
+    task : as on the card of a network
+    classes : channels: ``opacity`` alone (sigmoid), or none, left and right lung and infection (softmax)
+    network : its shape
+    patches : blocks, their voxels and their scale, as on the card
+    region, margin : as on the card
+    losses : weight by name, see :mod:`hilum.training.losses_volume`
+    steps, batch : length of the training
+    window_hu, window_percentiles : as on the card
+    with_lesions : share of the blocks that are drawn about a voxel of a lesion
+    augment : changes
+    rates : of learning
+    precision : ``32-true`` or ``bf16-mixed``
+    seed : of everything drawn
+    """
+
+    name: str
+    task: Task
+    classes: Literal["opacity", "lungs-and-infection"]
+    network: UNet
+    patches: Patches
+    losses: Mapping[str, float]
+    steps: int
+    batch: int
+    region: Literal["image", "lungs"] = "image"
+    margin: float = 0.0
+    window_hu: tuple[float, float] | None = None
+    window_percentiles: tuple[float, float] = (0.0, 100.0)
+    with_lesions: float = 0.0
+    augment: VolumeAugment = field(default_factory=VolumeAugment)
+    rates: Rates = field(default_factory=Rates)
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    seed: int = 0
+
+    @property
+    def block_shape(self) -> tuple[int, ...]:
+        """What the network sees: (slices, rows, columns), or (rows, columns) of a block of one slice."""
+        return self.patches.size if self.patches.size[0] > 1 else self.patches.size[1:]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of what the network gives, in its order."""
+        return CHANNELS[self.classes]
+
+    @property
+    def input(self) -> ImageInput:
+        """The network's input, as on its card."""
+        return ImageInput(
+            "volume",
+            (1 if self.patches.size[0] > 1 else "batch", 1, *self.block_shape),
+            Quantity.HOUNSFIELD,
+            self.patches.size[1:],
+            mean=(0.0,),
+            std=(1.0,),
+            window_percentiles=self.window_percentiles,
+            window_hu=self.window_hu,
+            region=self.region,
+            margin=self.margin,
+            patches=self.patches,
+        )
+
+    def __post_init__(self) -> None:
+        step = 2**self.network.halvings
+        if any(side % step for side in self.block_shape):
+            raise ValueError(f"patches.size {self.block_shape} cannot be halved {self.network.halvings} times.")
+        for name in self.losses:
+            if name not in LOSSES[self.classes]:
+                raise ValueError(unknown("loss", name, LOSSES[self.classes]))
+        if self.augment.elastic and len(self.block_shape) == 2:
+            raise ValueError("augment.elastic is for blocks of several slices.")
+
+
+CHANNELS: Mapping[str, tuple[str, ...]] = {
+    "opacity": ("opacity",),
+    "lungs-and-infection": ("none", "left-lung", "right-lung", "infection"),
+}
+"""Channels of a network by ``classes``; the order of the second is that of the published masks."""
+
+LOSSES: Mapping[str, tuple[str, ...]] = {
+    "opacity": ("dice-within-lungs",),
+    "lungs-and-infection": ("tversky", "cross-entropy"),
+}
+"""Losses by ``classes``."""
+
+
+def names() -> tuple[str, ...]:
+    """The recipes for volumes that come with Hilum."""
+    return tuple(sorted(item.name.removesuffix(".toml") for item in _folder().iterdir() if item.name.endswith(".toml")))
+
+
+def is_one(name_or_file: str | Path) -> bool:
+    """Whether this is a recipe for volumes: a shipped one by its name, or a TOML file with a table of patches."""
+    if str(name_or_file) in names():
+        return True
+    file = Path(name_or_file)
+    try:
+        return file.suffix == ".toml" and "patches" in tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # whoever loads it says what is wrong
+
+
+def load(name_or_file: str | Path) -> VolumeRecipe:
+    """A shipped recipe by its name, or any by its file.
+
+    Raises
+    ------
+    SettingsError
+        There is no such recipe, or it has a key that is not known or of the wrong type, or contradicts itself.
+    """
+    file = Path(name_or_file)
+    if file.suffix == ".toml":
+        source, where = file, str(file)
+    elif str(name_or_file) in names():
+        source, where = _folder() / f"{name_or_file}.toml", f"recipe {name_or_file}"
+    else:
+        raise SettingsError(unknown("recipe", str(name_or_file), names()))
+    try:
+        return build(VolumeRecipe, tomllib.loads(source.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"Cannot read the recipe {where}: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise SettingsError(f"The recipe {where} cannot be used: {error}") from error
+
+
+def _folder() -> Traversable:
+    return files("hilum.training") / "volume_recipes"

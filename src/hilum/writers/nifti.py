@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.geometry import PlaneGrid, SpacingAt, VolumeGrid
-from hilum.image import Image, LabelMap
+
+from .packed import OnGrid, gzipped
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Image
@@ -39,18 +40,32 @@ _DESCRIPTIONS = {
 }
 
 
-def write_nifti(artefact: Image | LabelMap, path: Path) -> None:
+def write_nifti(artefact: OnGrid, path: Path) -> None:
     """Write an image or a label map; ValueError if NIfTI cannot hold numbers of its type."""
     import nibabel
     from nibabel.spatialimages import HeaderDataError
 
     try:
-        nibabel.save(to_nibabel(artefact), path)
+        made = to_nibabel(artefact)
     except HeaderDataError as error:
         raise ValueError(str(error)) from error
+    if path.name.endswith(".gz") and isinstance(artefact.grid, VolumeGrid):
+        with path.open("wb") as file:
+            for part in gzipped(artefact.array, _head(made)):
+                file.write(part)
+    else:
+        nibabel.save(made, path)
 
 
-def to_nibabel(artefact: Image | LabelMap) -> Nifti1Image:
+def _head(made: Nifti1Image) -> bytes:
+    """What stands before the voxels of a file: the header, and that there are no extensions."""
+    header = made.header.copy()
+    header["magic"], header["vox_offset"] = b"n+1", header.single_vox_offset
+    header.set_slope_inter(1.0, 0.0)
+    return header.binaryblock + bytes(4)
+
+
+def to_nibabel(artefact: OnGrid) -> Nifti1Image:
     """A NIfTI image of the same values in the same place; a film becomes one slice (see the module's text)."""
     grid = artefact.grid
     if isinstance(grid, PlaneGrid):

@@ -6,8 +6,6 @@ go into the file slice by slice. A film becomes a volume one slice thick, as in 
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.geometry import PlaneGrid
-from hilum.image import Image, LabelMap
 
 from .nifti import film_affine
+from .packed import OnGrid, gzipped
 
 TYPES = {
     "uint8": "uint8", "int8": "int8", "uint16": "uint16", "int16": "int16", "uint32": "uint32", "int32": "int32",
@@ -25,11 +23,8 @@ TYPES = {
 }  # fmt: skip
 """NRRD's names of the types of numbers, by NumPy's."""
 
-_FASTEST = 1
-_GZIP = zlib.MAX_WBITS | 16
 
-
-def write_nrrd(artefact: Image | LabelMap, path: Path) -> None:
+def write_nrrd(artefact: OnGrid, path: Path) -> None:
     """Write an image or a label map; ValueError if NRRD cannot hold numbers of its type.
 
     References
@@ -38,11 +33,11 @@ def write_nrrd(artefact: Image | LabelMap, path: Path) -> None:
     """
     with path.open("wb") as file:
         file.write(_header(artefact))
-        for part in _gzipped(artefact.array):
+        for part in gzipped(artefact.array):
             file.write(part)
 
 
-def _header(artefact: Image | LabelMap) -> bytes:
+def _header(artefact: OnGrid) -> bytes:
     array, grid = artefact.array, artefact.grid
     if array.dtype.name not in TYPES:
         raise ValueError(f"NRRD has no name for numbers of type {array.dtype}")
@@ -65,11 +60,3 @@ def _header(artefact: Image | LabelMap) -> bytes:
 def _vector(values: NDArray[np.float64]) -> str:
     """Numbers that read back as the very same."""
     return f"({','.join(repr(float(value) + 0.0) for value in values)})"
-
-
-def _gzipped(array: NDArray[Any]) -> Iterator[bytes]:
-    """A gzip stream without a time stamp; the first axis varies slowest, as it does in the file."""
-    packer = zlib.compressobj(_FASTEST, zlib.DEFLATED, _GZIP)
-    for part in array:
-        yield packer.compress(np.ascontiguousarray(part, dtype=array.dtype.newbyteorder("<")).data)
-    yield packer.flush()

@@ -69,12 +69,17 @@ def whole_file(path: Path) -> Generator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path) -> Generator[Path]:
+def whole_folder(path: Path, marker: str = MARKER) -> Generator[Path]:
     """An empty folder to fill, which becomes ``path`` when the block ends well and vanishes when it does not.
 
     A result that stands under ``path`` is replaced by two renames. A kill between them, or before, leaves hidden
     folders beside ``path``: the next call for the same path brings a displaced result back, and a later run clears
     up what was left unfinished.
+
+    Parameters
+    ----------
+    path : of the folder
+    marker : the file by which a folder is known as one that may be replaced
 
     Raises
     ------
@@ -90,7 +95,7 @@ def whole_folder(path: Path) -> Generator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear_stale(path.parent)
         _bring_back(displaced, path)
-        _require_replaceable(path)
+        _require_replaceable(path, marker)
         unfinished.mkdir()
         yield unfinished
         _swap(unfinished, path, displaced)
@@ -100,11 +105,11 @@ def whole_folder(path: Path) -> Generator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _require_replaceable(path: Path) -> None:
+def _require_replaceable(path: Path, marker: str) -> None:
     """Refuse a folder that holds somebody's other files."""
-    if path.is_dir() and not (path / MARKER).is_file() and any(path.iterdir()):
+    if path.is_dir() and not (path / marker).is_file() and any(path.iterdir()):
         raise WriteError(
-            f"Cannot write {str(path)!r}: a folder of that name is there, and it holds no {MARKER}, so it is not a "
+            f"Cannot write {str(path)!r}: a folder of that name is there, and it holds no {marker}, so it is not a "
             "result of an earlier run and will not be replaced. Choose another output folder.",
             path=path,
         )

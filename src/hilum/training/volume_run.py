@@ -44,26 +44,29 @@ def train(recipe: VolumeRecipe, data: Sequence[Path], output: Path, *, threads: 
     lightning.seed_everything(recipe.seed, verbose=False)
     volumes = [prepare(volume, recipe) for folder in data for volume in read_labelled(folder)]
     training, watched = split(volumes)
-    keep = ModelCheckpoint(output / "checkpoints", "best", monitor="val/dice-lesions", mode="max", save_last=True)
+    folder = output / "checkpoints"
+    best = ModelCheckpoint(folder, "best", monitor="val/dice-lesions", mode="max", enable_version_counter=False)
+    last = ModelCheckpoint(folder, "last", enable_version_counter=False)
     trainer = lightning.Trainer(
         accelerator="cpu",
         precision=recipe.precision,
         max_steps=recipe.steps,
         logger=CSVLogger(output, name="", version="log"),
-        callbacks=[keep],
+        callbacks=[best, last],
         log_every_n_steps=10,
         val_check_interval=max(1, recipe.steps // CHECKS),
+        check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    task, last = VolumeTask(recipe), output / "checkpoints" / "last.ckpt"
+    task, begun = VolumeTask(recipe), folder / "last.ckpt"
     trainer.fit(
         task,
         DataLoader(Blocks(training, recipe), batch_size=recipe.batch),
         DataLoader(Watched(watched, recipe)),
-        ckpt_path=last if last.exists() else None,
+        ckpt_path=begun if begun.exists() else None,
     )
-    best = torch.load(keep.best_model_path, weights_only=False, map_location="cpu")["state_dict"]
-    torch.save({name: best[f"network.{name}"].contiguous() for name in task.network.state_dict()}, output / WEIGHTS)
+    state = torch.load(folder / "best.ckpt", weights_only=False, map_location="cpu")["state_dict"]
+    torch.save({name: state[f"network.{name}"].contiguous() for name in task.network.state_dict()}, output / WEIGHTS)
     return output / WEIGHTS

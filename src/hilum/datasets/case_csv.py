@@ -42,6 +42,16 @@ def write_cases(table: CaseTable, path: Path) -> None:
         writer.writerows(_row(case, path.absolute().parent) for case in table)
 
 
+def is_case_table(path: Path) -> bool:
+    """There is such a file, and its columns are those of a table of cases."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            found = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+    return set(_FIXED) <= set(found)
+
+
 def read_cases(path: Path) -> CaseTable:
     """The table of a file; its paths are joined to the file's folder, and need not exist.
 
@@ -115,7 +125,7 @@ def _how(mask: Mask, folder: Path) -> dict[str, Any]:
 
 
 def _case_of_line(cells: Mapping[str, str | None], path: Path, line: int) -> DatasetCase:
-    texts = {name: text for name, text in cells.items() if isinstance(text, str) and isinstance(name, str)}
+    texts = {name: text for name, text in cells.items() if isinstance(text, str)}
     try:
         return _case(texts, path.parent)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     help="Folder for the results: one folder a case in it, and results.csv.",
 )
 @models_option
+@setting("ct.preset", "--preset")
+@setting("ct.lungs", "--lungs")
+@setting("ct.lesions", "--lesions")
 @setting("ct.series", "--series")
 @click.option(
     "--lobes",

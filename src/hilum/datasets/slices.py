@@ -195,7 +195,7 @@ def in_split(cases: Iterable[SliceCase], split: str) -> tuple[SliceCase, ...]:
     return tuple(case for case in cases if split in ("all", case.split))
 
 
-def rows_of(table: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
+def rows_of(table: Path, columns: tuple[str, ...], *, delimiter: str = ",") -> Iterator[dict[str, str]]:
     """The lines of a table by column.
 
     Raises
@@ -205,7 +205,7 @@ def rows_of(table: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
     """
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, delimiter=delimiter)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:
                 raise ReadError(f"{str(table)!r} lacks the columns {', '.join(missing)}.", path=table)

@@ -7,7 +7,6 @@ go into the file slice by slice. A film becomes a volume one slice thick, as in 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray

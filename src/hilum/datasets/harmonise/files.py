@@ -104,7 +104,7 @@ def _with_disease(made: Harmonised) -> Iterator[int]:
 
 
 def _write_picture(made: Harmonised, index: int, folder: Path, prefix: str) -> Stored:
-    names = {kind: f"{prefix}{kind}.png" for kind in made.masks}
+    names: dict[MaskKind, str] = {kind: f"{prefix}{kind}.png" for kind in made.masks}
     (folder / f"{prefix}{IMAGE}.png").write_bytes(encode_png(_unsigned(made.array[index]), is_picture=True))
     for kind, name in names.items():
         (folder / name).write_bytes(encode_png(made.masks[kind][index], is_picture=False))
@@ -118,7 +118,7 @@ def _unsigned(plane: NDArray[Any]) -> NDArray[Any]:
 
 def _write_volume(made: Harmonised, folder: Path, settings: HarmoniseSettings) -> Stored:
     write = write_nrrd if settings.container == "nrrd" else write_nifti
-    names = {kind: f"{kind}.{settings.container}" for kind in made.masks}
+    names: dict[MaskKind, str] = {kind: f"{kind}.{settings.container}" for kind in made.masks}
     write(_OnGrid(made.array, made.grid), folder / f"{IMAGE}.{settings.container}")
     for kind, name in names.items():
         write(_OnGrid(made.masks[kind], made.grid), folder / name)

@@ -68,9 +68,9 @@ def record_of(
         "intensity": made.scale.as_json(),
         "source_grid": _grid(made.source),
         "grid": _grid(made.grid),
-        "first_voxel": [axis.start for axis in made.lattice.axes],
-        "voxel_step": [axis.step for axis in made.lattice.axes],
-        "stored": [{"image": each.image, "masks": {**each.masks}, "slice": each.index} for each in stored],
+        "first_voxel": list[Json](axis.start for axis in made.lattice.axes),
+        "voxel_step": list[Json](axis.step for axis in made.lattice.axes),
+        "stored": _stored(stored),
         "files": files,
     }
 
@@ -93,14 +93,18 @@ def stored_of(record: Mapping[str, Any]) -> tuple[Stored, ...]:
 
 
 def _stored(stored: tuple[Stored, ...]) -> list[Json]:
-    return [{"image": each.image, "masks": {**each.masks}, "slice": each.index} for each in stored]
+    made: list[Json] = []
+    for each in stored:
+        masks: dict[str, Json] = {**each.masks}
+        made.append({"image": each.image, "masks": masks, "slice": each.index})
+    return made
 
 
 def _grid(grid: Grid) -> dict[str, Json]:
     made: dict[str, Json] = {"shape": list(grid.shape)}
     made["spacing_mm"] = None if grid.spacing_mm is None else [round(size, 6) for size in grid.spacing_mm]
     if isinstance(grid, VolumeGrid):
-        made["affine_lps"] = [list(row) for row in grid.affine.tolist()]
+        made["affine_lps"] = [list[Json](row) for row in grid.affine.tolist()]
     return made
 
 

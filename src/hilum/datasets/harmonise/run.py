@@ -17,6 +17,7 @@ from typing import Any
 from hilum import __version__
 from hilum.datasets.open import open_case
 from hilum.datasets.schema import CaseTable, DatasetCase
+from hilum.datasets.tables import TABLE
 from hilum.errors import Error
 from hilum.geometry import PlaneGrid
 from hilum.models.plan import cores
@@ -34,8 +35,8 @@ from .volume import harmonise_volume
 
 log = logging.getLogger(__name__)
 
-MANIFEST, TABLE = "manifest.json", "cases.csv"
-"""Files of a finished data base."""
+MANIFEST = "manifest.json"
+"""What a finished data base is known by, beside its table."""
 
 SCHEMA = "hilum-harmonised/1"
 

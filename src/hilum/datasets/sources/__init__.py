@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hilum.datasets.schema import CaseTable
-from hilum.errors import ReadError
+from hilum.errors import ReadError, UnsupportedFormat
 from hilum.registry import Registry
 
 from . import (
@@ -79,8 +79,10 @@ def read_source(folder: Path, id: str = "") -> CaseTable:  # noqa: A002 - the wo
     ------
     UnknownName
         There is no such layout.
+    UnsupportedFormat
+        The folder has no known layout.
     ReadError
-        The folder has no known layout, or several, or a file in it cannot be understood.
+        There is no such folder, it has several layouts, or a file in it cannot be understood.
 
     Examples
     --------
@@ -94,7 +96,7 @@ def read_source(folder: Path, id: str = "") -> CaseTable:  # noqa: A002 - the wo
     found = recognise(folder)
     if len(found) != 1:
         said = f"the layouts of several sources ({', '.join(found)})" if found else "no layout that Hilum reads"
-        raise ReadError(
+        raise (ReadError if found else UnsupportedFormat)(
             f"{str(folder)!r} has {said}. Give the id of the source, one of {', '.join(SOURCES)}.", path=folder
         )
     return SOURCES[found[0]].read(folder)

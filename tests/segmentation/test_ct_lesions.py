@@ -6,6 +6,7 @@ import pytest
 from hilum.errors import GridMismatch, WrongQuantity
 from hilum.geometry import VolumeGrid
 from hilum.image import LUNGS, LabelMap, Quantity
+from hilum.segmentation import ct_lesions
 from hilum.segmentation.ct_lesions import segment_ct_lesions
 
 from .volumes import CT, ORDERS, boxes, ct, lesion_network, turned
@@ -114,3 +115,24 @@ def test_attenuation_is_no_ct(scan):
     image, lungs, _ = scan
     with pytest.raises(WrongQuantity, match="attenuation"):
         segment_ct_lesions(ct(image.array, image.grid, Quantity.ATTENUATION), lungs, lesion_network())
+
+
+def test_smoothing_takes_what_is_on_one_look_only_and_keeps_what_is_on_three():
+    maps = np.zeros((3, 7, 5, 5), dtype=np.uint8)
+    maps[0, 3, 1, 1] = 255  # one look
+    maps[0, 2:5, 3, 3] = 255  # three
+    maps[1, 2:5, 3, 3] = 200
+    ct_lesions._smooth(maps)
+    assert maps[0, :, 1, 1].tolist() == [0, 0, 64, 128, 64, 0, 0]
+    assert maps[0, :, 3, 3].tolist() == [0, 64, 191, 255, 191, 64, 0]
+    assert np.abs(maps[1, 1:6, 3, 3].astype(int) - 200).max() <= 4
+    assert not maps[2].any()
+
+
+def test_smoothing_does_not_know_which_way_the_slices_run():
+    rng = np.random.default_rng(0)
+    maps = rng.integers(0, 256, (3, 9, 7, 7), dtype=np.uint8)
+    turned = maps[:, ::-1].copy()
+    ct_lesions._smooth(maps)
+    ct_lesions._smooth(turned)
+    assert np.array_equal(maps, turned[:, ::-1])

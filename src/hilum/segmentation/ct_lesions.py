@@ -26,6 +26,10 @@ LEAST_LESION_ML, LEAST_LESION_MM2 = 0.1, 20.0
 """A connected lesion below this volume, a ball of 6 mm, is noise; of a few slices, one below this area in each."""
 
 
+SMOOTHED_MM = 3.0
+"""Looks no farther apart than this are averaged with their neighbours."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CtLesionStage:
     """What stage II makes of a CT.
@@ -133,6 +137,8 @@ def _by_slices(network: Network, axial: Image, masks: NDArray[np.uint8], preset:
         raise ValueError("there are no lungs to look for lesions in")
     stack = Stack(grid, window, network.size_px, _with_lungs(looked_at(grid, APART_MM[preset]), masks))
     maps = run_network(network, axial.array, stack, window_of(axial, network), _three_maps, told=told)
+    if len(maps[0]) > 1 and stack.spacing_mm[0] <= SMOOTHED_MM:
+        _smooth(maps)
     spacing = grid.spacing_mm[1:]
     lung = np.stack([look_at_labels(masks[place], spacing, stack.window, stack.size) for place in stack.places]) > 0
     return _Found(maps, lung, stack.spacing_mm, lambda decide: put_back(maps, stack, decide), {"preset": preset})
@@ -162,6 +168,24 @@ def _three_maps(chances: NDArray[np.float32]) -> NDArray[np.uint8]:
     dense = chances[:, 2] / np.maximum(opacity, np.float32(1e-6))
     maps = np.stack([opacity, dense, chances[:, 3]], axis=1)
     return np.rint(np.clip(maps, 0, 1) * np.float32(255)).astype(np.uint8)
+
+
+def _smooth(maps: Maps) -> None:
+    """Average each look with its neighbours, 1 to 2 to 1, in place: a lesion is on more than one slice."""
+    opacity, dense, effusion = maps
+    dense[:] = _divided(opacity.astype(np.uint16) * dense + np.uint16(127), np.uint16(255))
+    for plane in (opacity, dense, effusion):
+        before = plane[0].copy()
+        for place in range(len(plane)):
+            here, after = plane[place].copy(), plane[min(place + 1, len(plane) - 1)]
+            total = before.astype(np.uint16) + here + here + after + np.uint16(2)
+            plane[place] = (total >> np.uint16(2)).astype(np.uint8)
+            before = here
+    dense[:] = _divided(dense.astype(np.uint16) * np.uint16(255), np.maximum(opacity, 1))
+
+
+def _divided(value: NDArray[np.uint16], divisor: NDArray[np.uint8] | np.uint16) -> NDArray[np.uint8]:
+    return np.minimum(value // divisor, np.uint16(255)).astype(np.uint8)
 
 
 def _threshold(card: Card, name: str) -> float:

@@ -80,7 +80,9 @@ def _exact(seen: Sequence[Examination]) -> Iterator[Defect]:
         keys = tuple(each.case.key for each in group)
         where = "; ".join(f"{each.case.key}{_place(each)}" for each in group[:4])
         more = f" and {len(group) - 4} more" if len(group) > 4 else ""
-        yield Defect("exact-duplicate-across" if is_across else "exact-duplicate", keys, f"Equal pixels: {where}{more}.")
+        yield Defect(
+            "exact-duplicate-across" if is_across else "exact-duplicate", keys, f"Equal pixels: {where}{more}."
+        )
 
 
 def _near(seen: Sequence[Examination]) -> Iterator[Defect]:

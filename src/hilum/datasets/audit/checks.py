@@ -141,7 +141,9 @@ def _healthy(seen: Examination) -> Iterator[Defect]:
         return
     drawn = sum(each.pixels for name, each in lesions.structures.items() if name in OPACITY)
     if drawn:
-        yield _defect("healthy-with-lesions", seen, f"{drawn} pixels of opacity, and the finding is {seen.case.finding!r}.")
+        yield _defect(
+            "healthy-with-lesions", seen, f"{drawn} pixels of opacity, and the finding is {seen.case.finding!r}."
+        )
 
 
 def _is_healthy(seen: Examination) -> bool:
@@ -153,7 +155,9 @@ def _hounsfield(seen: Examination) -> Iterator[Defect]:
         return
     low, high = seen.range.lowest, seen.range.highest
     if low >= 0 and high <= 255:
-        yield _defect("not-hounsfield", seen, f"The values run from {low:g} to {high:g}, as those of 8-bit pictures do.")
+        yield _defect(
+            "not-hounsfield", seen, f"The values run from {low:g} to {high:g}, as those of 8-bit pictures do."
+        )
         return
     if low >= -1 and high <= 1:
         yield _defect("not-hounsfield", seen, f"The values run from {low:.3g} to {high:.3g}: they are normalised.")

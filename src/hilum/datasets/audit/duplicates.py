@@ -18,13 +18,13 @@ from .fingerprint import BITS, Fingerprint, likeness, variants, varied
 BANDS = 16
 """Bands of a hash, of 16 bits each: pairs that differ in up to 15 of 256 bits are found for certain."""
 
-FURTHEST = 48
+FURTHEST = 44
 """Pairs whose hashes differ in more of their 256 bits are not looked at. Among 4,300 films of six collections, copies
-of one film differ in 3 to 54 bits, mostly under 48; strangers that stood alike differ in 54 and more."""
+of one film differed in 3 to 54 bits, mostly up to 42, and strangers that stood alike in 45 and more."""
 
 ALIKE = 0.6
 """Copies correlate in their detail by at least this; see :func:`.fingerprint.likeness`. A crop, or letters burnt in,
-cost a copy up to 0.4; strangers reach 0.66, but not within 48 bits."""
+cost a copy up to 0.4; strangers reach 0.69, but not within 44 bits."""
 
 CROWD = 256
 """A band that more pictures share says nothing, and is passed over, so that the work stays in proportion."""

@@ -1,6 +1,6 @@
 """What tells one picture from another, whatever its size, contrast, file format, mirroring or inversion.
 
-A picture is cut to what is not a plain border, made small, and its grey levels are replaced by their ranks, so that
+A film is cut to what is not a plain border, made small, and its grey levels are replaced by their ranks, so that
 windows and equalisation do not matter. The signs of its low frequencies are the hash; mirroring changes the signs of
 the odd ones and inversion changes all, so that one hash answers for four pictures.
 """
@@ -44,12 +44,19 @@ class Fingerprint:
     small: NDArray[np.uint8]
 
 
-def fingerprint(picture: NDArray[Any]) -> Fingerprint | None:
-    """The fingerprint of a picture, shape (rows, columns); None if nothing is to be seen on it."""
+def fingerprint(picture: NDArray[Any], *, is_framed: bool) -> Fingerprint | None:
+    """The fingerprint of a picture, shape (rows, columns); None if nothing is to be seen on it.
+
+    Parameters
+    ----------
+    picture : of any numbers
+    is_framed : it may have plain borders, which are cut off; not so for slices of CT, whose air is noise in one copy
+        and black in the other
+    """
     grey = _as_grey(_thinned(picture))
     if grey is None:
         return None
-    kept = _without_border(grey)
+    kept = _without_border(grey) if is_framed else grey
     if min(kept.shape) < 8:
         return None
     small = ranks(_resized(kept))

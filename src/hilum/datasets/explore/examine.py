@@ -154,7 +154,6 @@ def examine(case: DatasetCase) -> Examination:
     except (Error, OSError, ValueError) as error:
         return Examination(case, error=str(error))
     is_hounsfield = case.modality == "CT" and not case.is_windowed
-    arrays: dict[MaskKind, NDArray[Any]] = {}
     scale = scale_of(image.array, is_hounsfield=is_hounsfield)
     numbers: dict[MaskKind, Numbers] = {}
     masks = {kind: _mask(case, kind, image, scale, numbers) for kind in case.masks}
@@ -167,7 +166,7 @@ def examine(case: DatasetCase) -> Examination:
         range=range_of(image.array),
         histogram=histogram(image.array, scale),
         digest=_digest(image.array),
-        fingerprint=fingerprint(_seen(image.array, is_hounsfield=is_hounsfield)),
+        fingerprint=fingerprint(_seen(image.array, is_hounsfield=is_hounsfield), is_framed=case.modality == "CXR"),
         masks=masks,
         lung_pixels=None if lungs is None else int(np.count_nonzero(lungs)),
         opacity_pixels=None if opacity is None else int(np.count_nonzero(opacity)),

@@ -1,0 +1,121 @@
+"""Plots as the numbers that an SVG drawing takes: bars, lines and points in a box of fixed size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .intensity import HU_HIGH, HU_LOW
+
+WIDTH, HEIGHT = 520.0, 190.0
+"""Of the inner box, in the drawing's own units."""
+
+SERIES = 8
+"""Colours that a plot tells apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawing.
+
+    Attributes
+    ----------
+    title : what is shown
+    across : name of the horizontal axis, with its unit
+    bars : left, top, width, height of each
+    lines : name and SVG path of each, the first in the first colour
+    points : left and top of each
+    ticks : text and left of each
+    levels : text and top of each
+    """
+
+    title: str
+    across: str
+    bars: tuple[tuple[float, float, float, float], ...] = ()
+    lines: tuple[tuple[str, str], ...] = ()
+    points: tuple[tuple[float, float], ...] = ()
+    ticks: tuple[tuple[str, float], ...] = ()
+    levels: tuple[tuple[str, float], ...] = ()
+
+
+def bars(title: str, across: str, values: Sequence[float], *, steps: int = 30) -> Plot | None:
+    """A histogram of some values; None if fewer than two are known."""
+    known = np.array([value for value in values if np.isfinite(value)])
+    if known.size < 2:
+        return None
+    low, high = float(known.min()), float(known.max())
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(known, bins=steps, range=(low, high))
+    highest = float(counts.max())
+    width = WIDTH / steps
+    drawn = tuple(
+        (
+            round(n * width, 1),
+            round(HEIGHT * (1 - count / highest), 1),
+            round(width - 1, 1),
+            round(HEIGHT * count / highest, 1),
+        )
+        for n, count in enumerate(counts)
+        if count
+    )
+    return Plot(
+        title,
+        across,
+        bars=drawn,
+        ticks=tuple((_short(edges[n * steps // 3]), n * WIDTH / 3) for n in range(4)),
+        levels=((f"{highest:g} cases", 0.0),),
+    )
+
+
+def densities(title: str, series: Mapping[str, NDArray[np.float64]], *, is_hounsfield: bool) -> Plot | None:
+    """Histograms over intensity as lines, each as a share of its own; None if all are empty."""
+    shown = {name: shares for name, shares in series.items() if shares.any()}
+    if not shown:
+        return None
+    highest = max(float(_cut(shares).max()) for shares in shown.values())
+    lines = tuple((name, _path(_cut(shares) / highest)) for name, shares in list(shown.items())[:SERIES])
+    if is_hounsfield:
+        ticks = tuple(
+            (f"{hu}".replace("-", "−"), (hu - HU_LOW) / (HU_HIGH - HU_LOW) * WIDTH) for hu in (-1000, -500, 0, 500)
+        )
+        return Plot(title, "Hounsfield units", lines=lines, ticks=ticks)
+    ticks = tuple((f"{share} %", share / 100 * WIDTH) for share in (0, 25, 50, 75, 100))
+    return Plot(title, "grey level, share of full white", lines=lines, ticks=ticks)
+
+
+def scatter(title: str, across: str, up: str, pairs: Sequence[tuple[float, float]]) -> Plot | None:
+    """One point a case, each place once; None if there is no pair."""
+    if not pairs:
+        return None
+    x, y = (np.array(values, dtype=np.float64) for values in zip(*pairs, strict=True))
+    right, top = 1.05 * float(x.max()), 1.05 * float(y.max())
+    places = {(round(WIDTH * a / right, 1), round(HEIGHT * (1 - b / top), 1)) for a, b in zip(x, y, strict=True)}
+    return Plot(
+        title,
+        across,
+        points=tuple(sorted(places)),
+        ticks=tuple((_short(right * n / 4), WIDTH * n / 4) for n in range(5)),
+        levels=((f"{_short(top)} {up}", 0.0), (_short(top / 2), HEIGHT / 2)),
+    )
+
+
+def _cut(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares without the first and last step, where all that is beyond the scale is heaped."""
+    made = shares.copy()
+    made[[0, -1]] = 0
+    return made if made.any() else shares
+
+
+def _path(heights: NDArray[np.float64]) -> str:
+    x = (np.arange(len(heights)) + 0.5) * WIDTH / len(heights)
+    y = HEIGHT * (1 - np.clip(heights, 0, 1))
+    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def _short(value: float) -> str:
+    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return text.replace("-", "−")

@@ -64,7 +64,7 @@ class Change:
         if rng.random() < how.probability and how.gamma != (1.0, 1.0):
             density = _with_gamma(density, float(rng.uniform(*how.gamma)))
         if rng.random() < how.probability and how.noise > 0:
-            density = density + rng.normal(0, rng.uniform(0, how.noise), density.shape)
+            density = density + rng.normal(0, rng.uniform(0, how.noise), density.shape).astype(np.float32)
         return density.astype(np.float32)
 
 

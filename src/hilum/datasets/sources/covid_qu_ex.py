@@ -37,16 +37,17 @@ def cases(root: Path) -> Iterator[DatasetCase]:
 
 def _films(folder: Path, subset: str, split: Split) -> Iterator[DatasetCase]:
     for image, found in named(folder / "images", r"(.+)\.(?:png|jpe?g)"):
-        masks = {kind: (beside(folder / below, found[1], (".png",)), name) for kind, below, name in _MASKS}
+        masks: dict[MaskKind, Mask] = {}
+        for kind, below, name in _MASKS:
+            if (path := beside(folder / below, found[1], (".png",))) is not None:
+                masks[kind] = Mask(path, {1: name}, above=WHITE)
         yield DatasetCase(
             source=ID,
             case=f"{subset}-{found[1]}",
             patient=found[1],
             modality="CXR",
             image=image,
-            masks={
-                kind: Mask(path, {1: name}, above=WHITE) for kind, (path, name) in masks.items() if path is not None
-            },
+            masks=masks,
             finding=_FINDINGS[folder.name],
             split=split,
             licence="CC BY-SA 4.0; member films their own",

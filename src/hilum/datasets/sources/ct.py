@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from hilum.datasets.schema import SPLITS, DatasetCase, Mask, MaskKind, Split
+from hilum.datasets.schema import DatasetCase, Mask, MaskKind
 from hilum.datasets.slices import SLICE_SOURCES, WHITE, Labels, SliceCase, read_slices
-from hilum.datasets.volumes import VOLUME_SOURCES, VolumeCase, read_volumes
-from hilum.errors import ReadError
+from hilum.datasets.volumes import LOBE_COLUMNS, VOLUME_SOURCES, VolumeCase, read_volumes
 
-from .layout import Layout
+from .layout import Layout, split_of
 
 ID = "ct"
 _LICENCES = {
@@ -64,7 +63,7 @@ def _slice(found: SliceCase) -> DatasetCase:
         image=found.image,
         masks=masks,
         finding="COVID-19" if found.source in _FINDINGS else "",
-        split=_split(found.split, found.image),
+        split=split_of(found.split, found.image),
         licence=_LICENCES.get(found.source, ""),
         facts={"collection": found.source},
         turn=found.turn,
@@ -76,7 +75,7 @@ def _volume(found: VolumeCase) -> DatasetCase:
     scores: dict[str, float] = {}
     if found.labels:
         scores["infected-slices"] = float(sum(label.is_infected for label in found.labels))
-        for lobe in sorted({lobe for label in found.labels for lobe in label.lobes}):
+        for lobe in LOBE_COLUMNS.values():
             scores[f"infected-slices.{lobe}"] = float(sum(lobe in label.lobes for label in found.labels))
     # The one lung that is cut out of its volume is the right one.
     labels = {1: "right-lung" if found.is_cropped else "lungs"}
@@ -89,17 +88,10 @@ def _volume(found: VolumeCase) -> DatasetCase:
         masks={} if found.lungs is None else {"lungs": Mask(found.lungs, labels)},
         scores=scores,
         finding="No finding" if found.is_healthy else found.diagnosis,
-        split=_split(found.split, found.image),
+        split=split_of(found.split, found.image),
         licence=_LICENCES.get(found.source, ""),
         facts={"collection": found.source, **({"cropped": "yes"} if found.is_cropped else {})},
     )
-
-
-def _split(text: str, path: Path) -> Split:
-    for split in SPLITS:
-        if split == text:
-            return split
-    raise ReadError(f"The split of {str(path)!r} is {text!r}; known: {', '.join(SPLITS[1:])}.", path=path)
 
 
 SOURCE = Layout(

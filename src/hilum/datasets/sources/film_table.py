@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hilum.datasets.films import TABLE, BrixiaReading, FilmCase, Layout, read_cases
-from hilum.datasets.schema import SPLITS, DatasetCase, Mask, MaskKind
+from hilum.datasets.schema import DatasetCase, Mask, MaskKind
 from hilum.datasets.slices import rows_of
 from hilum.errors import ReadError
+
+from .layout import split_of
 
 _SIDES = {1: "right-lung", 2: "left-lung"}
 _LESIONS = {1: "ground-glass", 2: "consolidation", 3: "effusion", 4: "pneumothorax"}
@@ -34,9 +36,6 @@ def films(root: Path, source: str, layout: Layout, licence: str) -> Iterator[Dat
     for film, text in zip(read_cases(root), licences, strict=True):
         if film.layout != layout:
             raise ReadError(f"{str(root / TABLE)!r} has the layout {film.layout!r}, not {layout!r}.", path=root)
-        split = next((split for split in SPLITS if split == film.split), None)
-        if split is None:
-            raise ReadError(f"{str(root / TABLE)!r}: the split of {film.case!r} is {film.split!r}.", path=root)
         yield DatasetCase(
             source=source,
             case=film.case,
@@ -47,7 +46,7 @@ def films(root: Path, source: str, layout: Layout, licence: str) -> Iterator[Dat
             scores=_scores(film),
             finding=film.finding,
             view=film.view,
-            split=split,
+            split=split_of(film.split, root / TABLE),
             licence=text,
             facts=_facts(film),
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hilum.datasets.schema import CaseTable, DatasetCase
+from hilum.datasets.schema import SPLITS, CaseTable, DatasetCase, Split
 from hilum.errors import ReadError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -102,6 +102,14 @@ def required(path: Path | None, what: str, folder: Path) -> Path:
     if path is None:
         raise ReadError(f"{str(folder)!r} holds no {what}.", path=folder)
     return path
+
+
+def split_of(text: str, path: Path) -> Split:
+    """The part of the data that a table names; ReadError if it names another."""
+    for split in SPLITS:
+        if split == text:
+            return split
+    raise ReadError(f"{str(path)!r}: the split is {text!r}; known: {', '.join(SPLITS[1:])}.", path=path)
 
 
 def number(text: str, what: str, table: Path, highest: float) -> float:

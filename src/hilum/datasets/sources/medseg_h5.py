@@ -28,7 +28,8 @@ def cases(root: Path) -> Iterator[DatasetCase]:
     """The slices of every file."""
     for path, _ in named(root, r".*\.h5"):
         shape = h5_shape(path, "image")
-        kinds = [(kind, name, labels) for kind, name, labels in _MASKS if name in h5_names(path)]
+        names = h5_names(path)
+        kinds = [each for each in _MASKS if each[1] in names]
         for _, name, _ in kinds:
             if h5_shape(path, name) != shape:
                 raise ReadError(

@@ -41,7 +41,7 @@ def cases(root: Path) -> Iterator[DatasetCase]:
     """The films that are there, in the order of the table."""
     table = sorted(root.glob("Data_Entry_2017*.csv"))[-1]
     films = {path.name: path for pattern in ("images/*.png", "images_*/images/*.png") for path in root.glob(pattern)}
-    splits = {name: split for file, split in _SPLITS.items() for name in _lines(root / file)}
+    splits: dict[str, Split] = {name: split for file, split in _SPLITS.items() for name in _lines(root / file)}
     sex = _sex_column(table)
     for row in rows_of(table, (*_COLUMNS, sex)):
         if row["Image Index"] in films:

@@ -18,6 +18,7 @@ A caller's slip in an argument is a ``ValueError`` or ``TypeError``; everything 
     ├── SettingsError
     ├── UnknownName               a registry has no such entry (names the nearest)
     ├── WriteError
+    ├── FetchError                a data set could not be downloaded
     └── MissingExtra              an optional part is not installed (also an ImportError)
 
 Messages are sentences: what could not be done, to what; what was found; what was expected; what to do.
@@ -115,6 +116,10 @@ class WriteError(Error):
     def __init__(self, message: str, *, path: Path | str | None = None) -> None:
         super().__init__(message)
         self.path = path
+
+
+class FetchError(Error):
+    """A data set could not be downloaded: no connection, no public file, or not the file it should be."""
 
 
 class MissingExtra(Error, ImportError):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NAMES = ("train", "val", "test")
 _FORMS = ("hilum", "miscnn", "ggo-cons", "covid-scoring")
-_STRATA = ("source", "modality", "severity", "finding", "view", "masks")
+_STRATA = ("source", "modality", "severity", "finding", "view", "masks", "cases")
 
 
 def _fractions(_context: click.Context, _parameter: click.Parameter, text: str) -> dict[str, Fraction]:
@@ -63,6 +63,7 @@ def _strata(_context: click.Context, _parameter: click.Parameter, text: str) -> 
     type=click.Path(exists=True, path_type=Path),
     help="Take this split, of any format, and make none.",
 )
+@click.option("--stated", is_flag=True, help="Take the split that the sources state, and make none.")
 @click.option(
     "--as", "form", type=click.Choice(_FORMS), default="hilum", show_default=True, help="The format to write."
 )
@@ -73,7 +74,6 @@ def command(
     *,
     tables: tuple[Path, ...],
     output: Path | None,
-    given: Path | None,
     form: str,
     is_json: bool,
     **making: Any,
@@ -81,18 +81,30 @@ def command(
     """Split by patient into train, val and test, or into folds.
 
     TABLES are tables of cases, databases that Hilum made, or downloaded folders of data sets that it reads. A split of
-    somebody else's (--from) is checked against them: the exit status is 1 if a patient is in more than one part.
+    somebody else's (--from, --stated) is checked against them: the exit status is 1 if a patient is in more than one
+    part.
     """
-    from hilum.datasets.split import read_split, write_split
+    from hilum.datasets.split import write_split
     from hilum.datasets.tables import open_tables
 
     table = open_tables(tables)
-    split = read_split(given).matched(table) if given else _made(table, **making)
+    split = _split(table, **making)
     if output:
         write_split(split, output, form)
     click.echo(_as_json(split, table) if is_json else _as_text(split, table))
     if split.divided(table):
         context.exit(1)
+
+
+def _split(table: CaseTable, *, given: Path | None, stated: bool, **making: Any) -> Split:
+    """Somebody else's split of the table, or a new one."""
+    from hilum.datasets.split import Split, read_split
+
+    if given and stated:
+        raise click.UsageError("--from and --stated name two splits; leave one out.")
+    if given:
+        return read_split(given).matched(table)
+    return Split.stated(table) if stated else _made(table, **making)
 
 
 def _made(

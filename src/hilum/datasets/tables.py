@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import reduce
 from pathlib import Path
 
-from hilum.errors import ReadError, UnsupportedFormat
+from hilum.errors import ReadError
 
 from .case_csv import is_case_table
 from .schema import CaseTable
@@ -41,12 +41,6 @@ def _open(path: Path) -> CaseTable:
         return CaseTable.read_csv(path)
     if is_case_table(path / TABLE):
         return CaseTable.read_csv(path / TABLE)
-    from .sources import SOURCES
+    from .sources import read_source
 
-    for name in SOURCES:
-        if SOURCES[name].recognise(path):
-            return SOURCES[name].read(path)
-    raise UnsupportedFormat(
-        f"{str(path)!r} holds no table of cases and has the layout of no source Hilum reads: {', '.join(SOURCES)}.",
-        path=path,
-    )
+    return read_source(path)

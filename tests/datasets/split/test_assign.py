@@ -174,3 +174,20 @@ def test_an_empty_table_has_empty_parts() -> None:
 def test_nothing_to_stratify_by() -> None:
     split = split_fractions(many(), strata=())
     assert [len(keys) for keys in split.parts.values()] == [160, 20, 20]
+
+
+def test_collections_of_a_source_and_numbers_of_cases_are_strata() -> None:
+    from dataclasses import replace
+
+    from hilum.datasets.split import STRATA
+
+    (case, *_) = one = made("a", 1, [0.0] * 5)
+    assert STRATA["source"](one) == "a "
+    assert STRATA["source"]([replace(case, facts={"collection": "inner"})]) == "a inner"
+    assert [STRATA["cases"](one[:number]) for number in (1, 2, 3, 4)] == ["01", "02", "02", "03"]
+
+
+def test_patients_of_many_cases_are_shared_out_if_asked_for() -> None:
+    table = CaseTable.of(case for patient in range(20) for case in made("a", patient, [0.0] * (1 + 31 * (patient < 4))))
+    split = split_folds(table, 4, strata=("cases",))
+    assert [len(keys) for keys in split.parts.values()] == [36] * 4

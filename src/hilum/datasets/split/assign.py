@@ -27,17 +27,27 @@ from hilum.registry import unknown
 from .parts import FOLD, Split
 from .severity import severity_band
 
-STRATA: Mapping[str, Callable[[DatasetCase], str]] = MappingProxyType(
+Stratum = Callable[[Sequence[DatasetCase]], str]
+"""From all cases of a patient to the stratum that the patient is in."""
+
+
+def _highest(value: Callable[[DatasetCase], str]) -> Stratum:
+    return lambda cases: max(map(value, cases))
+
+
+STRATA: Mapping[str, Stratum] = MappingProxyType(
     {
-        "source": lambda case: case.source,
-        "modality": lambda case: case.modality,
-        "severity": severity_band,
-        "finding": lambda case: case.finding.casefold(),
-        "view": lambda case: case.view,
-        "masks": lambda case: "+".join(sorted(case.masks)),
+        "source": _highest(lambda case: f"{case.source} {case.facts.get('collection', '')}"),
+        "modality": _highest(lambda case: case.modality),
+        "severity": _highest(severity_band),
+        "finding": _highest(lambda case: case.finding.casefold()),
+        "view": _highest(lambda case: case.view),
+        "masks": _highest(lambda case: "+".join(sorted(case.masks))),
+        "cases": lambda cases: f"{len(cases).bit_length():02}",
     }
 )
-"""What patients can be stratified by; a patient has the highest value of all its cases."""
+"""What patients can be stratified by. A patient has the highest value of all its cases; ``source`` knows the
+collections within a source, and ``cases`` is how many there are: 1, 2 to 3, 4 to 7, and so on."""
 
 DEFAULT_STRATA = ("source", "severity")
 """By what they are unless somebody says otherwise."""
@@ -118,10 +128,10 @@ def _ordered(table: CaseTable, seed: int, strata: Sequence[str]) -> list[str]:
     strange = [name for name in strata if name not in STRATA]
     if strange:
         raise SettingsError(unknown("stratum", strange[0], STRATA))
-    values: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+    cases_of: defaultdict[str, list[DatasetCase]] = defaultdict(list)
     for case in table:
-        values[case.person].append(tuple(STRATA[name](case) for name in strata))
-    stratum_of = {person: tuple(max(column) for column in zip(*rows, strict=True)) for person, rows in values.items()}
+        cases_of[case.person].append(case)
+    stratum_of = {person: [STRATA[name](cases) for name in strata] for person, cases in cases_of.items()}
     return sorted(stratum_of, key=lambda person: (_hash(seed, *stratum_of[person]), _hash(seed, person)))
 
 

@@ -65,6 +65,20 @@ class Split:
         """Its parts are folds, and not train, val and test."""
         return all(name.startswith(FOLD) for name in self.parts)
 
+    @classmethod
+    def stated(cls, table: CaseTable) -> Split:
+        """The split that the sources themselves state, in the column ``split``.
+
+        Raises
+        ------
+        SettingsError
+            They state none.
+        """
+        parts = {name: tuple(case.key for case in table if case.split == name) for name in _NAMED}
+        if not any(parts.values()):
+            raise SettingsError("No source of these cases states a split.")
+        return cls(parts, {"stated_by": sorted({case.source for case in table if case.split})})
+
     def matched(self, table: CaseTable) -> Split:
         """The same split, its cases named ``source/case`` as in the table.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,7 +150,7 @@ def analyse(
         settings=settings,
         networks=_of_ct(networks),
         lobes=lobes,
-        recorded=_of_result(settings),
+        recorded=_of_result(settings, "ct"),
         progress=progress,
     )
 
@@ -251,18 +251,22 @@ def _case(
         disease=Disease(lesions.disease_probability, lesions.disease_threshold),
         scores=scores,
         findings=found,
-        provenance=Step("analyse", _of_result(settings), made_from),
+        provenance=Step("analyse", _of_result(settings, "cxr"), made_from),
         lung_fields=lungs.fields,
         probability=probability,
     )
 
 
-def _of_result(settings: Settings) -> dict[str, Json]:
+def _of_result(settings: Settings, modality: Literal["cxr", "ct"]) -> dict[str, Json]:
     """The settings that a result depends on: not what is written of it, nor by how many threads it was made.
 
-    Engine and arithmetic stand with each stage, as they were resolved.
+    Engine and arithmetic stand with each stage, as they were resolved; settings of the other modality are left out.
     """
-    return {name: table for name, table in as_json(settings).items() if name not in ("output", "runtime")}
+    tables = {name: table for name, table in as_json(settings).items() if name not in ("output", "runtime")}
+    if modality == "cxr":
+        del tables["ct"]
+    models = as_json(settings.models)
+    return tables | {"models": {name: model for name, model in models.items() if name.startswith(f"{modality}_")}}
 
 
 def _path(source: Image | Path | str | InMemory) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib import import_module
 from itertools import count
 
@@ -106,6 +106,13 @@ def test_a_finished_training_is_not_done_again(folders, lung_run, lung_recipe, t
     train(lung_recipe, folders, output, threads=1)
     before, after = (torch.load(run / "weights.pt", weights_only=True) for run in (lung_run, output))
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_a_finished_training_cannot_be_made_longer(folders, lung_run, lung_recipe, tmp_path):
+    output = tmp_path / "run"
+    shutil.copytree(lung_run, output)
+    with pytest.raises(SettingsError, match="planned for 2 steps"):
+        train(replace(lung_recipe, steps=5), folders, output, threads=1)
 
 
 def test_a_recipe_that_refines_another_needs_its_weights(folders, small, lung_recipe, tmp_path):

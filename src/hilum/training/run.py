@@ -82,10 +82,26 @@ def train(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    _require_steps_left(recipe, output)
     trainer.fit(task, _drawn(training, recipe), DataLoader(watched, batch_size=recipe.batch), ckpt_path=_last(output))
     state = {k: v.contiguous() for k, v in averaged(output / "checkpoints" / "last.ckpt", task).items()}
     torch.save(state, output / WEIGHTS)
     return output / WEIGHTS
+
+
+def _require_steps_left(recipe: Recipe, output: Path) -> None:
+    """SettingsError if a checkpoint's learning rate was planned for fewer steps than the recipe has."""
+    last = _last(output)
+    if last is None:
+        return
+    held = torch.load(last, weights_only=False, map_location="cpu")
+    planned = held["lr_schedulers"][0]["total_steps"]
+    if recipe.steps > planned:
+        raise SettingsError(
+            f"The training in {output} was planned for {planned} steps, and the recipe {recipe.name} asks for "
+            f"{recipe.steps}: its learning rate has run out. Give another output folder, and refine its weights with "
+            "a recipe that starts from them."
+        )
 
 
 def averaged(checkpoint: Path, task: FilmTask) -> dict[str, torch.Tensor]:

@@ -111,6 +111,23 @@ def test_a_folder_of_other_things_is_left_alone(source: CaseTable, tmp_path: Pat
         harmonise(source, tmp_path / "file")
 
 
+def test_cases_that_are_no_more_go(source: CaseTable, tmp_path: Path) -> None:
+    harmonise(source, tmp_path / "db", NATIVE)
+    (tmp_path / "db" / "notes.txt").touch()
+    gone = replace(source.cases[1], image=tmp_path / "gone.nii.gz")
+    harmonise(CaseTable.of([source.cases[0], gone]), tmp_path / "db", NATIVE)
+    left = {path.name for path in (tmp_path / "db").iterdir()}
+    assert left == {"Case-0000", "cases.csv", "manifest.json", "notes.txt"}
+
+
+def test_a_database_is_not_written_onto_what_it_is_made_of(source: CaseTable, tmp_path: Path) -> None:
+    harmonise(source, tmp_path / "db", NATIVE)
+    made = contents(tmp_path / "db")
+    with pytest.raises(WriteError, match="cases are read from"):
+        harmonise(CaseTable.read_csv(tmp_path / "db" / "cases.csv"), tmp_path / "db", NATIVE)
+    assert contents(tmp_path / "db") == made
+
+
 def test_slices_are_those_with_disease_with_lungs_and_lesions_apart(source: CaseTable, tmp_path: Path) -> None:
     settings = HarmoniseSettings(form="slices", normalise="window", spacing_mm=None, about="centre")
     harmonise(source, tmp_path / "db", settings)

@@ -49,10 +49,10 @@ class _OnGrid:
 def write_files(made: Harmonised, folder: Path, settings: HarmoniseSettings) -> tuple[Stored, ...]:
     """Write the files of a case into a folder; gives back what there is to point to.
 
-    A film and a single slice are one picture in either form. In the form of slices each one has its index, counted
-    from the feet, before its name.
+    A film, and a single slice in grey levels, are one picture in either form. In the form of slices each one has its
+    index, counted from the feet, before its name.
     """
-    if isinstance(made.source, PlaneGrid) or made.source.shape[0] == 1:
+    if isinstance(made.source, PlaneGrid) or (made.source.shape[0] == 1 and made.array.dtype == np.uint8):
         return (_write_picture(made, 0, folder, ""),)
     if settings.form == "slices":
         chosen = _with_disease(made) if settings.slices == "diseased" else range(len(made.array))
@@ -105,15 +105,10 @@ def _with_disease(made: Harmonised) -> Iterator[int]:
 
 def _write_picture(made: Harmonised, index: int, folder: Path, prefix: str) -> Stored:
     names: dict[MaskKind, str] = {kind: f"{prefix}{kind}.png" for kind in made.masks}
-    (folder / f"{prefix}{IMAGE}.png").write_bytes(encode_png(_unsigned(made.array[index]), is_picture=True))
+    (folder / f"{prefix}{IMAGE}.png").write_bytes(encode_png(made.array[index], is_picture=True))
     for kind, name in names.items():
         (folder / name).write_bytes(encode_png(made.masks[kind][index], is_picture=False))
     return Stored(f"{prefix}{IMAGE}.png", names)
-
-
-def _unsigned(plane: NDArray[Any]) -> NDArray[Any]:
-    """Hounsfield units of a single slice, raised by 1024, as PNG holds no negative numbers."""
-    return plane if plane.dtype.kind == "u" else np.clip(plane + np.int32(1024), 0, 65535).astype(np.uint16)
 
 
 def _write_volume(made: Harmonised, folder: Path, settings: HarmoniseSettings) -> Stored:

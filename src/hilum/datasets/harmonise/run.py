@@ -7,6 +7,7 @@ record names the same inputs and settings is left as it is; so a run over a fini
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -18,7 +19,7 @@ from hilum import __version__
 from hilum.datasets.open import open_case
 from hilum.datasets.schema import CaseTable, DatasetCase
 from hilum.datasets.tables import TABLE
-from hilum.errors import Error
+from hilum.errors import Error, WriteError
 from hilum.geometry import PlaneGrid
 from hilum.models.plan import cores
 from hilum.provenance import Json
@@ -86,9 +87,10 @@ def harmonise(
     Raises
     ------
     WriteError
-        The folder cannot be written to.
+        The folder cannot be written to, or holds files that the cases are read from.
     """
     settings = HarmoniseSettings() if settings is None else settings
+    _require_apart(table, output)
     _begin(output)
     work = _Work(output, settings, LungFinder(settings.lungs))
     outcomes: list[Outcome] = []
@@ -137,6 +139,17 @@ class _Work:
         return record
 
 
+def _require_apart(table: CaseTable, output: Path) -> None:
+    within = output.resolve()
+    for folder in dict.fromkeys(path.parent for case in table for path in case.files):
+        if folder.resolve().is_relative_to(within):
+            raise WriteError(
+                f"Cannot write the data base to {str(output)!r}: cases are read from {str(folder)!r}, which would be "
+                "replaced. Choose another output folder.",
+                path=output,
+            )
+
+
 def _begin(output: Path) -> None:
     """Make the folder; a manifest in it no longer holds once a case is made anew."""
     try:
@@ -159,7 +172,11 @@ def _in_order(work: _Work, table: CaseTable, workers: int) -> Generator[Outcome]
 
 
 def _finish(output: Path, settings: HarmoniseSettings, outcomes: list[Outcome]) -> None:
-    """Write the table and the manifest."""
+    """Write the table and the manifest, and take away the cases of an earlier run that are in neither."""
+    done = {outcome.folder for outcome in outcomes if outcome.record is not None}
+    for record in output.glob(f"Case-*/{RECORD}"):
+        if record.parent.name not in done:
+            shutil.rmtree(record.parent, ignore_errors=True)
     rows = [row for outcome in outcomes for row in _rows(outcome, output, settings)]
     CaseTable.of(rows).write_csv(output / TABLE)
     kinds = ("lungs", "lung-fields", "lesions", "lobes")

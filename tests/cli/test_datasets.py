@@ -166,3 +166,30 @@ def test_every_entry_has_a_page() -> None:
     for name in catalogue():
         entry = replace(catalogue()[name])
         assert run("list", name).stdout.startswith(f"{name}: {entry.name}")
+
+
+def test_read_makes_one_table_of_folders(table: Path) -> None:
+    got = run("read", table, "-o", table / "all.csv")
+    assert got.exit_code == 0
+    assert got.stdout.splitlines() == [
+        "cases     films 20",
+        "patients  all 10",
+        "modality  CXR 20",
+        "masks     ",
+        "scored    all 0",
+        "split     none 20",
+    ]
+    assert CaseTable.read_csv(table / "all.csv") == CaseTable.read_csv(table / "cases.csv")
+
+
+def test_read_fills_the_split(table: Path) -> None:
+    run("split", table, "--folds", "5", "-o", table / "folds.json")
+    got = run("read", table, "--split", table / "folds.json", "--fold", "2", "--json", "-o", table / "all.csv")
+    assert json.loads(got.stdout)["split"] == {"train": 16, "val": 4}
+    held_out = {case.patient for case in CaseTable.read_csv(table / "all.csv") if case.split == "val"}
+    assert len(held_out) == 2
+    assert "name one of 0 to 4" in run("read", table, "--split", table / "folds.json").stderr
+
+
+def test_read_of_a_layout_that_does_not_exist(table: Path) -> None:
+    assert "Did you mean 'mosmed'" in run("read", table, "--source", "mosmd").stderr

@@ -15,12 +15,13 @@ TABLE = "cases.csv"
 """The table of a database that Hilum made."""
 
 
-def open_tables(paths: Iterable[Path]) -> CaseTable:
+def open_tables(paths: Iterable[Path], source: str = "") -> CaseTable:
     """The cases of all that is named, in its order.
 
     Parameters
     ----------
     paths : each a table of cases, a folder that holds one as ``cases.csv``, or a folder in the layout of a known source
+    source : id of that layout; empty takes the one that a folder is seen to have
 
     Raises
     ------
@@ -29,18 +30,18 @@ def open_tables(paths: Iterable[Path]) -> CaseTable:
     ReadError
         A table or folder cannot be read, or two of them hold the same case.
     """
-    tables = [_open(path) for path in paths]
+    tables = [_open(path, source) for path in paths]
     try:
         return reduce(CaseTable.__add__, tables, CaseTable(()))
     except ValueError as error:
         raise ReadError(f"These tables cannot be put together: {error}.") from error
 
 
-def _open(path: Path) -> CaseTable:
+def _open(path: Path, source: str) -> CaseTable:
     if path.is_file() or not path.exists():
         return CaseTable.read_csv(path)
-    if is_case_table(path / TABLE):
+    if not source and is_case_table(path / TABLE):
         return CaseTable.read_csv(path / TABLE)
     from .sources import read_source
 
-    return read_source(path)
+    return read_source(path, source)

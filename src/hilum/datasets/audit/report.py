@@ -123,4 +123,4 @@ def _of(audit: Audit, code: str) -> list[Defect]:
 
 def _shown(defect: Defect, cases: dict[str, DatasetCase]) -> Shown:
     pictures = (thumbnail(cases[key]) for key in defect.cases[:2])
-    return Shown(tuple(picture for picture in pictures if picture), defect.message)
+    return Shown(tuple(picture for picture in pictures if picture), f"{_named(defect)}{defect.message}")

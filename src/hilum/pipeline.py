@@ -266,7 +266,8 @@ def _of_result(settings: Settings, modality: Literal["cxr", "ct"]) -> dict[str, 
     if modality == "cxr":
         del tables["ct"]
     models = as_json(settings.models)
-    return tables | {"models": {name: model for name, model in models.items() if name.startswith(f"{modality}_")}}
+    tables["models"] = {name: model for name, model in models.items() if name.startswith(f"{modality}_")}
+    return tables
 
 
 def _path(source: Image | Path | str | InMemory) -> Path | None:

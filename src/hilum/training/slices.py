@@ -214,7 +214,7 @@ def _about(lungs: NDArray[np.uint8]) -> Window:
 
 def _of_phantom(phantom: StoredPhantom) -> Iterator[SliceSample]:
     """Every second slice; an effusion may be counted to the lung or not."""
-    window = _about((phantom.lungs > 0).any(axis=0).astype(np.uint8))
+    window = _about(np.asarray((phantom.lungs > 0).any(axis=0), dtype=np.uint8))
     for n in range(0, len(phantom.ct), 2):
         lungs = np.array([1, 2, 4], dtype=np.uint8)[phantom.lungs[n]]
         lungs[phantom.lesions[n] == 3] |= 1
@@ -244,7 +244,7 @@ def _hosts(case: VolumeCase) -> Iterator[SliceSample]:
     image, lungs = read_volume(case), read_volume_lungs(case)
     if lungs is None:
         raise ValueError(f"{case.name} has no lung mask")
-    window = _about(lungs.any(axis=0).astype(np.uint8))
+    window = _about(np.asarray(lungs.any(axis=0), dtype=np.uint8))
     for n in range(len(lungs)):
         if np.count_nonzero(lungs[n]) < 100:
             continue

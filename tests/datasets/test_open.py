@@ -130,6 +130,21 @@ class TestRefusals:
         with pytest.raises(ReadError, match=r"ct\.nii\.gz' is a volume, and the case 'test/a' is a film"):
             open_image(replace(film, image=tmp_path / "ct.nii.gz"))
 
+    def test_a_film_where_a_volume_should_be(self, slice_, tmp_path):
+        (tmp_path / "film.png").rename(tmp_path / "film.mha")
+        with pytest.raises(ReadError, match=r"film\.mha' is a film, and the case 'test/a' is a CT"):
+            open_image(replace(slice_, image=tmp_path / "film.mha"))
+
+    def test_a_picture_as_the_mask_of_a_volume(self, film, tmp_path):
+        nifti(tmp_path / "ct.nii.gz", np.zeros((3, 4, 5), np.int16), np.eye(4))
+        (tmp_path / "lungs.png").rename(tmp_path / "lungs.nii")
+        named = {"lungs": replace(film.masks["lungs"], path=tmp_path / "lungs.nii")}
+        case = replace(film, modality="CT", image=tmp_path / "ct.nii.gz", masks=named)
+        with pytest.raises(
+            GridMismatch, match=r"lungs\.nii' does not lie on its image \(ct\.nii\.gz\): it is a picture"
+        ):
+            open_mask(case, "lungs")
+
     def test_an_array_of_more_planes(self, slice_, tmp_path):
         np.save(tmp_path / "many.npy", np.zeros((2, 3, 4)))
         with pytest.raises(ReadError, match=r"many\.npy' holds float64 of shape \(2, 3, 4\), not one plane"):

@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import ReadError
+from hilum.settings import ReadSettings
 
-_LARGEST_SIDE = 1 << 16
-"""No film has more rows or columns."""
+_MOST_BYTES = 1 << 26
+"""The packed pictures of bitmaps are far smaller than this."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -121,7 +122,11 @@ def _bitmap(text: str) -> NDArray[np.bool_]:
     """The mask in a packed PNG: its opacity, if it has any, else what is not black."""
     from PIL import Image
 
-    with Image.open(BytesIO(zlib.decompress(base64.b64decode(text)))) as opened:
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(base64.b64decode(text), _MOST_BYTES)
+    if not unpacker.eof:
+        raise ValueError(f"a bitmap is cut short, or unpacks to more than {_MOST_BYTES:,} bytes")
+    with Image.open(BytesIO(data)) as opened:
         if "A" in opened.getbands() or "transparency" in opened.info:
             return np.asarray(opened.convert("RGBA"))[..., 3] > 0
         return np.asarray(opened.convert("L")) > 0
@@ -149,7 +154,7 @@ def _inside(paths: list[list[tuple[float, float]]], shape: tuple[int, ...]) -> N
 
 
 def _blank(rows: int, columns: int) -> NDArray[np.uint8]:
-    if not (0 < rows <= _LARGEST_SIDE and 0 < columns <= _LARGEST_SIDE):
+    if min(rows, columns) < 1 or rows * columns > ReadSettings().max_megapixels * 1_000_000:
         raise ValueError(f"it states a picture of {columns}x{rows} pixels")
     return np.zeros((rows, columns), dtype=np.uint8)
 

@@ -229,6 +229,7 @@ class TestSupervisely:
             ({"bitmap": {"data": "AAAA", "origin": [0, 0]}}, "JSON of Supervisely: Error -3"),
             ({"bitmap": {"data": trees.packed(np.eye(4)), "origin": [9, 0]}}, "a bitmap of 4x4 at 9, 0 leaves"),
             ({"bitmap": {"data": trees.packed(np.eye(4)), "origin": [-1, 0]}}, "a bitmap of 4x4 at -1, 0 leaves"),
+            ({"bitmap": {"data": trees.packed(np.eye(4))[:40], "origin": [0, 0]}}, "a bitmap is cut short"),
             ({"bitmap": None}, "'COVID-19' is neither a bitmap nor a polygon"),
             ({"bitmap": {"origin": [0, 0]}}, "it lacks 'data'"),
         ],

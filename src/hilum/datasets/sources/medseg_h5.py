@@ -2,8 +2,8 @@
 
 Each ``*.h5`` holds ``image`` and ``mask``, and perhaps ``lung_mask``, of one shape: (rows, columns) or (slices, rows,
 columns); ``mask`` as in MedSeg 1. No public code states the layout of these copies more closely: a file of other names
-is refused by a message that lists what it holds. A stack of slices becomes one case a slice: nothing says that they
-belong to one patient or how far apart they are.
+is refused by a message that lists what it holds. A stack becomes one case a slice, since nothing says how far apart
+they are; all of a file count as one patient, which is the safe side when the cases are split.
 """
 
 from __future__ import annotations

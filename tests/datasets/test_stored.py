@@ -108,7 +108,10 @@ class TestDrawn:
         ("data", "message"),
         [
             ({"image": {"width": 0, "height": 3}, "annotations": []}, "it states a picture of 0x3 pixels"),
-            ({"image": {"width": 70000, "height": 70000}, "annotations": []}, "it states a picture of 70000x70000 pixels"),
+            (
+                {"image": {"width": 70000, "height": 70000}, "annotations": []},
+                "it states a picture of 70000x70000 pixels",
+            ),
             ({"image": SIZE}, "it lacks 'annotations'"),
             ({"image": SIZE, "annotations": [{"name": "Lung", "polygon": {"path": [{"x": 1}]}}]}, "it lacks 'y'"),
         ],

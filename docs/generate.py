@@ -65,8 +65,10 @@ def _command(name: str, command: click.Command) -> Iterator[str]:
         yield from ("", "| option | meaning |", "| --- | --- |")
         yield from (_option(each) for each in options)
     if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            yield from _command(f"{name} {inner.name}", inner)
+        within = click.Context(command)
+        for inner in command.list_commands(within):
+            if (found := command.get_command(within, inner)) is not None:
+                yield from _command(f"{name} {inner}", found)
 
 
 def _paragraphs(help_text: str) -> str:

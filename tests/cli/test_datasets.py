@@ -175,7 +175,7 @@ def test_read_makes_one_table_of_folders(table: Path) -> None:
         "cases     films 20",
         "patients  all 10",
         "modality  CXR 20",
-        "masks     ",
+        "masks     none",
         "scored    all 0",
         "split     none 20",
     ]

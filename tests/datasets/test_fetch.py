@@ -141,7 +141,7 @@ def test_off_line_it_is_told_what_to_do(archive: Archive, tmp_path: Path) -> Non
 
 
 def test_a_set_without_public_files_tells_where_it_is(archive: Archive, tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match=r"cannot be fetched by Hilum\. Ask\. Its home is https://home"):
+    with pytest.raises(FetchError, match=r"Hilum cannot fetch it\. Ask\. \(home: https://home\)"):
         fetch(entry(archive, files=()), tmp_path)
 
 

@@ -29,7 +29,7 @@ def command(context: click.Context, name: str, folder: Path, *, unpack: bool) ->
     entry = catalogue()[name]
     is_quiet = context.meta.get(QUIET, False)
     if not is_quiet:
-        click.echo(f"{entry.name}\nLicence: {entry.told('licence')}\nCite: {entry.told('paper')}", err=True)
+        click.echo(f"{entry.name}\nLicence: {entry.told('licence')}\nCite: {entry.paper or entry.home}", err=True)
     progress = _tell if sys.stderr.isatty() and not is_quiet else None
     paths = fetch.fetch(entry, folder, progress=progress)
     if progress:

@@ -70,5 +70,6 @@ def _told(table: CaseTable) -> dict[str, dict[str, int]]:
 
 def _lines(told: dict[str, dict[str, int]]) -> list[str]:
     return [
-        f"{name:10}{', '.join(f'{what} {count}' for what, count in counts.items())}" for name, counts in told.items()
+        f"{name:10}{', '.join(f'{what} {count}' for what, count in counts.items()) or 'none'}"
+        for name, counts in told.items()
     ]

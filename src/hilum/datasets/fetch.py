@@ -81,7 +81,8 @@ def fetch(entry: CatalogueEntry, folder: Path, *, progress: Progress | None = No
         its checksum says.
     """
     if not (entry.files or entry.archive_doi):
-        raise FetchError(f"{entry.id!r} cannot be fetched by Hilum. {entry.how_to_get} Its home is {entry.home}")
+        home = f" (home: {entry.home})" if entry.home else ""
+        raise FetchError(f"{entry.id!r} is not open to programs, so Hilum cannot fetch it. {entry.how_to_get}{home}")
     try:
         import_module("pooch")
     except ImportError as error:
@@ -107,7 +108,8 @@ def _files_of_doi(doi: str, wanted: Sequence[str]) -> list[RemoteFile]:
         names = wanted or sorted(checksums)
         return [RemoteFile(name, archive.download_url(name), checksums[name]) for name in names]
     except requests.RequestException as error:
-        raise _no_connection(f"https://doi.org/{doi}", error) from error
+        by_hand = "download its files on another machine, and read their folder"
+        raise _no_connection(f"https://doi.org/{doi}", error, by_hand=by_hand) from error
     except (ValueError, KeyError, TypeError) as error:
         raise FetchError(f"The archive that DOI {doi} leads to answers otherwise than expected: {error}.") from error
 
@@ -236,7 +238,12 @@ def _validator(answer: requests.Response) -> str:
     return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
 
 
-def _no_connection(url: str, error: requests.RequestException, *, got: int = 0) -> FetchError:
+_BY_HAND = (
+    "download the file on another machine and put it into the folder under the same name: it is checked and taken"
+)
+
+
+def _no_connection(url: str, error: requests.RequestException, *, got: int = 0, by_hand: str = _BY_HAND) -> FetchError:
     import requests
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
@@ -246,8 +253,7 @@ def _no_connection(url: str, error: requests.RequestException, *, got: int = 0) 
     )
     return FetchError(
         f"Cannot fetch {url}: there is no connection, or it broke ({type(error).__name__}).{kept} Behind a proxy, set "
-        "HTTPS_PROXY; without a connection, download the file on another machine and put it into the folder under "
-        "the same name: it is checked and taken as it is."
+        f"HTTPS_PROXY; without a connection, {by_hand}."
     )
 
 

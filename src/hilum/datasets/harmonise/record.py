@@ -23,45 +23,43 @@ FORMAT = 1
 """Raised whenever the same case and settings give other files than before."""
 
 
-def key_of(case: DatasetCase, settings: Mapping[str, Json], lungs: str) -> str:
+def key_of(case: DatasetCase, inputs: list[Json], settings: Mapping[str, Json], lungs: str) -> str:
     """SHA-256 of everything that a case's files depend on.
 
     Parameters
     ----------
-    case : what is known of it, and its input files
+    case : what is known of it
+    inputs : names and hashes of its files
     settings : of the data base
     lungs : how they will be found, empty if the source has them
-
-    Raises
-    ------
-    OSError
-        An input file cannot be read.
     """
     known = {item.name: _plain(getattr(case, item.name)) for item in fields(case)}
-    told = {"format": FORMAT, "case": known, "inputs": inputs_of(case), "settings": dict(settings), "lungs": lungs}
+    told = {"format": FORMAT, "case": known, "inputs": inputs, "settings": dict(settings), "lungs": lungs}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def inputs_of(case: DatasetCase) -> list[Json]:
-    """Names and hashes of a case's input files."""
+    """Names and hashes of a case's input files.
+
+    Raises
+    ------
+    OSError
+        One cannot be read.
+    """
     return [{"name": path.name, "sha256": hash_file(path)} for path in dict.fromkeys(case.files)]
 
 
-def record_of(
-    case: DatasetCase, made: Harmonised, stored: tuple[Stored, ...], folder: Path, key: str
-) -> dict[str, Json]:
-    """Everything about a harmonised case; ``folder`` holds its files."""
+def record_of(case: DatasetCase, made: Harmonised, stored: tuple[Stored, ...], folder: Path) -> dict[str, Json]:
+    """How a case was harmonised, and the files of it that ``folder`` holds."""
     files: dict[str, Json] = {
         path.name: {"sha256": hash_file(path), "bytes": path.stat().st_size} for path in sorted(folder.iterdir())
     }
     return {
-        "key": key,
         "source": case.source,
         "case": case.case,
         "patient": case.patient,
         "modality": case.modality,
         "licence": case.licence,
-        "inputs": inputs_of(case),
         "lungs": made.lungs,
         "is_cut": made.is_cut,
         "is_to_scale": made.is_to_scale,

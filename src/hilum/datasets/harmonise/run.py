@@ -30,7 +30,7 @@ from .files import row_of, write_files
 from .film import harmonise_film
 from .labels import COMBINED, names_of
 from .lungs import LungFinder
-from .record import RECORD, earlier, key_of, record_of, stored_of
+from .record import RECORD, earlier, inputs_of, key_of, record_of, stored_of
 from .settings import HarmoniseSettings
 from .volume import harmonise_volume
 
@@ -115,11 +115,12 @@ class _Work:
         name = f"Case-{number:04d}"
         try:
             lungs = "" if "lungs" in case.masks else self.find_lungs.plan(case.modality)
-            key = key_of(case, self.settings.as_json(), lungs)
+            inputs = inputs_of(case)
+            key = key_of(case, inputs, self.settings.as_json(), lungs)
             known = earlier(self.output / name, key)
             if known is not None:
                 return Outcome(case, name, known)
-            return Outcome(case, name, self._made(case, name, key), is_new=True)
+            return Outcome(case, name, self._made(case, name, {"key": key, "inputs": inputs}), is_new=True)
         except Error as error:
             return Outcome(case, name, None, str(error))
         except OSError as error:
@@ -128,13 +129,13 @@ class _Work:
             log.exception("%s ran into a defect of Hilum", case.key)
             return Outcome(case, name, None, f"{type(error).__name__}: {error}. This is a defect of Hilum.")
 
-    def _made(self, case: DatasetCase, name: str, key: str) -> dict[str, Json]:
+    def _made(self, case: DatasetCase, name: str, known: dict[str, Json]) -> dict[str, Json]:
         image, masks = open_case(case)
         change = harmonise_film if isinstance(image.grid, PlaneGrid) else harmonise_volume
         made = change(image, masks, self.settings, self.find_lungs)
         with whole_folder(self.output / name, RECORD) as folder:
             stored = write_files(made, folder, self.settings)
-            record = record_of(case, made, stored, folder, key)
+            record = known | record_of(case, made, stored, folder)
             (folder / RECORD).write_bytes(encode_json(record))
         return record
 

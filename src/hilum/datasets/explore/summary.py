@@ -199,10 +199,14 @@ def _structures(read: Sequence[Examination]) -> Iterator[StructureSummary]:
 
 
 def outliers(read: Sequence[Examination]) -> tuple[Outlier, ...]:
-    """Cases that stand out of their source, the furthest first; one measure each, the one that is furthest."""
-    groups: dict[str, list[Examination]] = defaultdict(list)
+    """Cases that stand out of those like them, the furthest first; one measure each, the one that is furthest.
+
+    Alike are cases of one source, of one collection in it, of one kind of intensity, and of as many axes.
+    """
+    groups: dict[tuple[object, ...], list[Examination]] = defaultdict(list)
     for each in read:
-        groups[each.case.source].append(each)
+        case = each.case
+        groups[case.source, case.facts.get("collection"), each.is_hounsfield, len(each.shape)].append(each)
     furthest: dict[str, Outlier] = {}
     for group in groups.values():
         for outlier in _outliers_of(group):

@@ -93,7 +93,7 @@ def test_ranges_and_histograms() -> None:
     hounsfield = histogram(np.array([-5000, -1100, 0, 9000]), scale_of(np.zeros(1), is_hounsfield=True))
     assert (hounsfield[0], hounsfield[-1], hounsfield.sum()) == (2, 1, 4)
     assert hounsfield[int((0 - HU_LOW) / 25)] == 1
-    assert scale_of(np.array([300]), is_hounsfield=False) == (0, 1023)
+    assert scale_of(np.array([300]), is_hounsfield=False) == (0, 1024)
     assert scale_of(np.array([70000.0]), is_hounsfield=False) == (0, 70000)
     one, other = np.eye(STEPS, dtype=np.int64)[[3, 5]]
     assert pooled([one * 10, other, one * 0])[[3, 5]].tolist() == [0.5, 0.5]

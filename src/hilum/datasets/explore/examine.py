@@ -156,7 +156,7 @@ def examine(case: DatasetCase) -> Examination:
     is_hounsfield = case.modality == "CT" and not case.is_windowed
     scale = scale_of(image.array, is_hounsfield=is_hounsfield)
     numbers: dict[MaskKind, Numbers] = {}
-    masks = {kind: _mask(case, kind, image, scale, numbers) for kind in case.masks}
+    masks: dict[MaskKind, MaskFacts] = {kind: _mask(case, kind, image, scale, numbers) for kind in case.masks}
     lungs, opacity = _lungs(numbers), _opacity(numbers)
     return Examination(
         case,

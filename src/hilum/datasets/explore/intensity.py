@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS = 72
-"""Steps of every histogram."""
+STEPS = 64
+"""Steps of every histogram: each holds as many of 256 grey levels as the next."""
 
-HU_LOW, HU_HIGH = -1100.0, 700.0
+HU_LOW, HU_HIGH = -1100.0, 500.0
 """Ends of the histograms of Hounsfield units: steps of 25 HU; what is beyond counts in the last steps."""
 
-WHITES = (255.0, 1023.0, 4095.0, 65535.0)
-"""Full white of the depths that pictures have; the lowest that holds all values is taken."""
+WHITES = (256.0, 1024.0, 4096.0, 65536.0)
+"""Grey levels of the depths that pictures have; the lowest that holds all values is taken."""
 
 MOST = 1 << 20
 """Values from which quantiles are taken; of more, every n-th."""
@@ -59,7 +59,7 @@ def scale_of(image: NDArray[Any], *, is_hounsfield: bool) -> Scale:
     if is_hounsfield:
         return HU_LOW, HU_HIGH
     highest = float(image.max()) if image.size else 0.0
-    return 0.0, next((white for white in WHITES if highest <= white), highest)
+    return 0.0, next((white for white in WHITES if highest < white), highest)
 
 
 def histogram(values: NDArray[Any], scale: Scale) -> Histogram:

@@ -49,6 +49,7 @@ def bars(title: str, across: str, values: Sequence[float], *, steps: int = 30) -
     low, high = float(known.min()), float(known.max())
     if low == high:
         low, high = low - 0.5, high + 0.5
+    low = 0.0 if 0 < low < 0.1 * high else low
     counts, edges = np.histogram(known, bins=steps, range=(low, high))
     highest = float(counts.max())
     width = WIDTH / steps
@@ -80,7 +81,7 @@ def densities(title: str, series: Mapping[str, NDArray[np.float64]], *, is_houns
     lines = tuple((name, _path(_cut(shares) / highest)) for name, shares in list(shown.items())[:SERIES])
     if is_hounsfield:
         ticks = tuple(
-            (f"{hu}".replace("-", "−"), (hu - HU_LOW) / (HU_HIGH - HU_LOW) * WIDTH) for hu in (-1000, -500, 0, 500)
+            (f"{hu}".replace("-", "−"), (hu - HU_LOW) / (HU_HIGH - HU_LOW) * WIDTH) for hu in (-1000, -500, 0, 450)
         )
         return Plot(title, "Hounsfield units", lines=lines, ticks=ticks)
     ticks = tuple((f"{share} %", share / 100 * WIDTH) for share in (0, 25, 50, 75, 100))

@@ -229,6 +229,11 @@ def _outliers_of(group: Sequence[Examination]) -> Iterator[Outlier]:
                 yield Outlier(each.case.key, name, value, median, (value - median) / spread)
 
 
+def _spacing(seen: Examination, axis: int) -> float:
+    spacing = seen.spacing_mm or ()
+    return spacing[axis] if len(spacing) >= -axis else float("nan")
+
+
 def _lung_share(seen: Examination) -> float:
     return seen.lung_pixels / float(np.prod(seen.shape)) if seen.lung_pixels is not None else float("nan")
 
@@ -241,8 +246,8 @@ MEASURES: Mapping[str, Callable[[Examination], float]] = {
     "width over height": lambda seen: seen.shape[-1] / seen.shape[-2],
     "pixels in the plane": lambda seen: float(np.prod(seen.shape[-2:])),
     "slices": lambda seen: float(seen.shape[0]) if len(seen.shape) == 3 else float("nan"),
-    "distance of pixels, mm": lambda seen: seen.spacing_mm[-1] if seen.spacing_mm else float("nan"),
-    "distance of slices, mm": lambda seen: seen.spacing_mm[0] if len(seen.spacing_mm or ()) == 3 else float("nan"),
+    "distance of pixels, mm": lambda seen: _spacing(seen, -1),
+    "distance of slices, mm": lambda seen: _spacing(seen, -3),
     "contrast": _contrast,
     "lungs, share of the image": _lung_share,
 }

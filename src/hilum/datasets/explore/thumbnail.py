@@ -76,7 +76,8 @@ def _masks(case: DatasetCase, image: Pixels) -> Sequence[tuple[MaskKind, Numbers
 def _slice(image: Pixels, masks: Mapping[MaskKind, Numbers]) -> int:
     if image.array.ndim == 2:
         return 0
-    for kind, names in (("lesions", OPACITY), ("lungs", None), ("lobes", None)):
+    asked: tuple[tuple[MaskKind, frozenset[str] | None], ...] = (("lesions", OPACITY), ("lungs", None), ("lobes", None))
+    for kind, names in asked:
         if kind in masks:
             shown = where(masks[kind], names or frozenset(masks[kind].labels.values()))
             counts = shown.sum(axis=(1, 2))

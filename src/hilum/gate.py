@@ -48,6 +48,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "or applied twice.",
         "doubtful-hounsfield": "The volume has hardly any voxel as thin as air, or many that are thinner: slope or "
         "intercept may be wrong.",
+        "spacing-assumed": "The data set that the case comes from does not state the distance between pixels; 1 mm was "
+        "assumed.",
         "windowed-ct": "The volume is made of 8-bit pictures; what needs Hounsfield units is not measured.",
         "mask-given": "The volume holds at most 16 different small numbers: a mask given in place of a scan.",
         "not-finite": "The volume holds numbers that are not finite; they were taken for air.",

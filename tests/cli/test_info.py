@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from hilum import __version__
 from hilum.cli.app import app
+from hilum.models.catalogue import DEFAULTS
 from hilum.settings import Settings, as_json, resolve
 
 
@@ -18,7 +19,7 @@ def test_json_tells_versions_engines_networks_and_settings() -> None:
     assert told["packages"]["numpy"].count(".") >= 1
     assert "torch" not in told["packages"]
     assert told["engine-for-one"]["engine"] in {"openvino", "onnxruntime"}
-    assert set(told["models"]) == {"cxr-lungs", "cxr-lesions"}
+    assert set(told["models"]) == set(DEFAULTS.values())
     assert told["settings"] == as_json(Settings())
 
 

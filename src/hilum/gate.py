@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,18 +195,10 @@ def _by_contrast(pixels: NDArray[Any]) -> Iterator[Finding]:
 def _by_lungs(lungs: LabelMap) -> Iterator[Finding]:
     sides = {"right": lungs.number("right-lung"), "left": lungs.number("left-lung")}
     areas = {side: lungs.pixels(f"{side}-lung") for side in sides}
-    missing = [side for side, area in areas.items() if not area]
-    if len(missing) == 2:
+    if not any(areas.values()):
         yield Finding("no-lungs", Gravity.ERROR, "No lung was found on it. Give a frontal chest film.")
         return
-    if missing:
-        message = f"The patient's {missing[0]} lung was not found; nothing is measured there."
-        yield Finding("one-lung", Gravity.WARNING, message)
-    elif min(areas.values()) < AREA_RATIO * max(areas.values()):
-        smaller = min(areas, key=lambda side: areas[side])
-        share = min(areas.values()) / max(areas.values())
-        message = f"The patient's {smaller} lung has {share:.0%} of the area of the other; check the outlines."
-        yield Finding("implausible-lungs", Gravity.WARNING, message)
+    yield from unequal_lungs(areas, "area", AREA_RATIO)
     few = _few(lungs.array, 256)
     cut = [side for side, number in sides.items() if _share_on_edge(few == number) > CROPPED_SHARE]
     if cut:
@@ -217,6 +209,25 @@ def _by_lungs(lungs: LabelMap) -> Iterator[Finding]:
     if sum(areas.values()) < SMALL_SHARE * lungs.array.size:
         share = sum(areas.values()) / lungs.array.size
         yield Finding("small-lungs", Gravity.WARNING, f"The lungs take up {share:.0%} of the film; check the outlines.")
+
+
+def unequal_lungs(sizes: Mapping[str, float], size: Literal["area", "volume"], least: float) -> Iterator[Finding]:
+    """A warning if one lung is missing, or much smaller than the other.
+
+    Parameters
+    ----------
+    sizes : of the ``right`` and the ``left`` lung; not both 0
+    size : what they are
+    least : smaller over larger lung below which the outlines are doubtful
+    """
+    smaller = min(sizes, key=lambda side: sizes[side])
+    share = min(sizes.values()) / max(sizes.values())
+    if not share:
+        message = f"The patient's {smaller} lung was not found; nothing is measured there."
+        yield Finding("one-lung", Gravity.WARNING, message)
+    elif share < least:
+        message = f"The patient's {smaller} lung has {share:.0%} of the {size} of the other; check the outlines."
+        yield Finding("implausible-lungs", Gravity.WARNING, message)
 
 
 def _share_on_edge(mask: NDArray[np.bool_]) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.gate import tempered
+from hilum.gate import tempered, unequal_lungs
 from hilum.geometry import VolumeGrid
 from hilum.image import Image, LabelMap, Quantity
 from hilum.measurement import Finding, Gravity
@@ -246,19 +246,12 @@ def _implausible(values: NDArray[np.float32]) -> Finding:
 def _by_lungs(lungs: LabelMap) -> Iterator[Finding]:
     voxel_ml = lungs.volume.voxel_ml
     volumes = {side: lungs.pixels(f"{side}-lung") * voxel_ml for side in ("right", "left")}
-    missing = [side for side, volume in volumes.items() if not volume]
-    if len(missing) == 2:
+    if not any(volumes.values()):
         yield Finding("no-lungs", Gravity.ERROR, "No lung was found in it. Give a CT of the chest.")
         return
-    if missing:
-        message = f"The patient's {missing[0]} lung was not found; nothing is measured there."
-        yield Finding("one-lung", Gravity.WARNING, message)
-    elif min(volumes.values()) < VOLUME_RATIO * max(volumes.values()):
-        smaller = min(volumes, key=lambda side: volumes[side])
-        share = min(volumes.values()) / max(volumes.values())
-        message = f"The patient's {smaller} lung has {share:.0%} of the volume of the other; check the outlines."
-        yield Finding("implausible-lungs", Gravity.WARNING, message)
-    elif sum(volumes.values()) < SMALL_ML:
+    unequal = tuple(unequal_lungs(volumes, "volume", VOLUME_RATIO))
+    yield from unequal
+    if not unequal and sum(volumes.values()) < SMALL_ML:
         message = f"The lungs hold {sum(volumes.values()):.0f} ml together; check the outlines and the spacing."
         yield Finding("small-lungs", Gravity.WARNING, message)
     cut = list(_cut_faces(lungs))

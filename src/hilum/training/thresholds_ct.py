@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hilum.datasets.slices import SliceCase, in_split, read_lesions, read_slices
 from hilum.evaluation.ct_scans import slice_scan
+from hilum.evaluation.overlap import overlap
 from hilum.models.network import Network, open_networks
 from hilum.segmentation.ct_lesions import segment_ct_lesions
 from hilum.segmentation.ct_lungs import segment_ct_lungs
@@ -101,5 +102,5 @@ def _class_dice(looked: Sequence[Looked], opacity: float, threshold: float) -> f
 
 
 def _dice(reference: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
-    total = np.count_nonzero(reference) + np.count_nonzero(found)
-    return 2.0 * np.count_nonzero(reference & found) / total if total else 1.0
+    dice = overlap(reference, found).dice
+    return dice if isinstance(dice, float) else 1.0

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-from hilum.errors import SettingsError
 from hilum.models.card import Task
-from hilum.models.structure import build
-from hilum.registry import unknown
 
 from . import volume_recipe
+from .recipe_files import load_recipe, names_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +79,13 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
 
 
+FOLDER = files("hilum.training") / "recipes"
+"""Where they lie in the package."""
+
+
 def names() -> tuple[str, ...]:
     """The recipes that come with Hilum."""
-    return tuple(sorted(item.name.removesuffix(".toml") for item in _folder().iterdir() if item.name.endswith(".toml")))
+    return names_in(FOLDER)
 
 
 def load(name_or_file: str | Path) -> Recipe:
@@ -96,20 +96,4 @@ def load(name_or_file: str | Path) -> Recipe:
     SettingsError
         There is no such recipe, or it has a key that is not known or of the wrong type.
     """
-    file = Path(name_or_file)
-    if file.suffix == ".toml":
-        source, where = file, str(file)
-    elif str(name_or_file) in names():
-        source, where = _folder() / f"{name_or_file}.toml", f"recipe {name_or_file}"
-    else:
-        raise SettingsError(unknown("recipe", str(name_or_file), (*names(), *volume_recipe.names())))
-    try:
-        return build(Recipe, tomllib.loads(source.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise SettingsError(f"Cannot read the recipe {where}: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise SettingsError(f"The recipe {where} cannot be used: {error}") from error
-
-
-def _folder() -> Traversable:
-    return files("hilum.training") / "recipes"
+    return load_recipe(Recipe, name_or_file, FOLDER, volume_recipe.names())

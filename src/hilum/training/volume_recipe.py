@@ -6,15 +6,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-from hilum.errors import SettingsError
 from hilum.image import Quantity
 from hilum.models.card import ImageInput, Patches, Task
-from hilum.models.structure import build
 from hilum.registry import unknown
+
+from .recipe_files import load_recipe, names_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +172,13 @@ LOSSES: Mapping[str, tuple[str, ...]] = {
 """Losses by ``classes``."""
 
 
+FOLDER = files("hilum.training") / "volume_recipes"
+"""Where they lie in the package."""
+
+
 def names() -> tuple[str, ...]:
     """The recipes for volumes that come with Hilum."""
-    return tuple(sorted(item.name.removesuffix(".toml") for item in _folder().iterdir() if item.name.endswith(".toml")))
+    return names_in(FOLDER)
 
 
 def is_one(name_or_file: str | Path) -> bool:
@@ -197,20 +200,4 @@ def load(name_or_file: str | Path) -> VolumeRecipe:
     SettingsError
         There is no such recipe, or it has a key that is not known or of the wrong type, or contradicts itself.
     """
-    file = Path(name_or_file)
-    if file.suffix == ".toml":
-        source, where = file, str(file)
-    elif str(name_or_file) in names():
-        source, where = _folder() / f"{name_or_file}.toml", f"recipe {name_or_file}"
-    else:
-        raise SettingsError(unknown("recipe", str(name_or_file), names()))
-    try:
-        return build(VolumeRecipe, tomllib.loads(source.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise SettingsError(f"Cannot read the recipe {where}: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise SettingsError(f"The recipe {where} cannot be used: {error}") from error
-
-
-def _folder() -> Traversable:
-    return files("hilum.training") / "volume_recipes"
+    return load_recipe(VolumeRecipe, name_or_file, FOLDER)

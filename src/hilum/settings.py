@@ -113,6 +113,50 @@ class CtSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectSettings:
+    """How a film is made of a CT.
+
+    Attributes
+    ----------
+    method : ``film`` by the law of attenuation, or the plain column ``sum`` of 8-bit grey along parallel rays
+    view : ``PA`` from back to front, ``AP`` from front to back, ``LATERAL`` from the right to the left side
+    geometry : rays from a ``point``, or ``parallel`` ones
+    source_mm : from the source to the detector, of a point
+    gap_mm : from the last plane of the CT to the detector, of a point
+    pitch_mm : of the detector's pixels
+    energy_kev : effective energy of the beam, 20 to 150
+    photons : quanta that reach a detector's area of 0.16 square mm behind air; fewer are noisier
+    scatter : scattered over primary light behind the mean patient, after the grid
+    contrast : steepness of the display curve
+    brightness : shift of the display curve, in shares of the grey scale
+    sharpening : strength of the edge enhancement
+    flattening : how far coarse differences of density are evened out, 0 to 1
+    marker : letters at the patient's left shoulder; empty for none
+    seed : of the noise
+    remove_table : take away all that is not the patient
+    mask_mm : a pixel belongs to a mask where its ray runs at least so far through it
+    """
+
+    method: Literal["film", "sum"] = "film"
+    view: Literal["PA", "AP", "LATERAL"] = "PA"
+    geometry: Literal["point", "parallel"] = "point"
+    source_mm: float = 1800.0
+    gap_mm: float = 30.0
+    pitch_mm: float = 0.4
+    energy_kev: float = 60.0
+    photons: float = 2e5
+    scatter: float = 0.25
+    contrast: float = 1.0
+    brightness: float = 0.0
+    sharpening: float = 0.8
+    flattening: float = 0.22
+    marker: str = ""
+    seed: int = 0
+    remove_table: bool = True
+    mask_mm: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
 class OutputSettings:
     """What to write of each case.
 
@@ -139,6 +183,7 @@ class Settings:
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
     ct: CtSettings = field(default_factory=CtSettings)
+    project: ProjectSettings = field(default_factory=ProjectSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
 
 

@@ -20,8 +20,8 @@ from hilum.phantom import (
     sample_film,
     thorax,
 )
-from hilum.phantom.exposure import blur
 from hilum.phantom.film import attenuation
+from hilum.projection.exposure import blur
 
 from .test_thorax import oblique_grid
 

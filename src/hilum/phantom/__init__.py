@@ -6,9 +6,10 @@
 ((128, 128), 1)
 """
 
+from hilum.projection.exposure import Exposure, draw_exposure
+
 from .dicom import write_dicom
 from .dicom_series import write_series
-from .exposure import Exposure, draw_exposure
 from .film import PhantomFilm, film, film_grid
 from .lesions import Lesion, random_lesions
 from .samples import demo_film, sample_film

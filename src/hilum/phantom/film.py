@@ -13,10 +13,10 @@ from PIL import Image as Pillow
 
 from hilum.geometry import PlaneGrid, SpacingAt, VolumeGrid
 from hilum.image import LESIONS, LUNGS, Image, LabelMap, Quantity
+from hilum.projection.exposure import Exposure, develop
 from hilum.provenance import Json, Step
 
 from .body import draw_body
-from .exposure import Exposure, develop
 from .noise import Field
 from .thorax import Thorax, default_grid
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .exposure import Exposure, draw_exposure
+from hilum.projection.exposure import Exposure, draw_exposure
+
 from .film import PhantomFilm, film, film_grid
 from .lesions import Lesion, random_lesions
 from .thorax import thorax

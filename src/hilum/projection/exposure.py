@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from .noise import Field
+from .attenuation import Field
+
+
+Quanta = Literal["poisson", "smooth"]
+"""X-ray quanta are counted as whole ones, or their noise is drawn as that of large numbers is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,9 @@ def draw_exposure(seed: int) -> Exposure:
     )
 
 
-def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int) -> Field:
+def develop(
+    density: Field, *, spacing_mm: float, exposure: Exposure, seed: int, quanta: Quanta = "smooth"
+) -> Field:
     """Grey values, 0 to 1, of a displayed film, from line integrals.
 
     The light behind the patient is exp(-density), veiled by scatter and counted with noise; its logarithm is
@@ -65,8 +72,9 @@ def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int)
     spacing_mm : of the pixels
     exposure : how the film is taken and displayed
     seed : of the noise
+    quanta : how they are counted
     """
-    signal = _detected(density, spacing_mm, exposure, np.random.default_rng([seed, 61]))
+    signal = _detected(density, spacing_mm, exposure, np.random.default_rng([seed, 61]), quanta)
     signal = signal - np.float32(exposure.flattening) * _coarse(signal, 28 / spacing_mm)
     signal += np.float32(0.5 * exposure.sharpening) * (signal - blur(signal, 2.5 / spacing_mm))
     signal += np.float32(0.2 * exposure.sharpening) * (signal - blur(signal, 9.0 / spacing_mm))
@@ -77,15 +85,20 @@ def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int)
     return np.clip(grey, 0, 1)
 
 
-def _detected(density: Field, spacing_mm: float, exposure: Exposure, rng: np.random.Generator) -> Field:
+def _detected(
+    density: Field, spacing_mm: float, exposure: Exposure, rng: np.random.Generator, quanta: Quanta
+) -> Field:
     """Density as the detector sees it: with scatter's veil, the focal spot's blur and quantum noise."""
     light = np.exp(-density)
     light = blur(light, 0.25 / spacing_mm)
     veil = blur(light, 35.0 / spacing_mm)
     light += np.float32(exposure.scatter) * (veil * np.float32(0.6) + np.float32(0.4) * veil.mean() * light**0.5)
     counts = np.float32(exposure.photons * (spacing_mm / 0.4) ** 2)
-    grain = blur(rng.standard_normal(light.shape, dtype=np.float32), 0.6)
-    light += grain * np.float32(1.8) * np.sqrt(light / counts)
+    if quanta == "poisson":
+        light = blur(rng.poisson(light * counts).astype(np.float32), 0.35) / counts
+    else:
+        grain = blur(rng.standard_normal(light.shape, dtype=np.float32), 0.6)
+        light += grain * np.float32(1.8) * np.sqrt(light / counts)
     return -np.log(np.maximum(light, np.float32(2e-4)))
 
 

@@ -1,0 +1,1 @@
+"""The laboratory: any network, loss, optimiser and schedule on any table of cases of films, from one TOML file each."""

@@ -43,7 +43,7 @@ class Label:
     Attributes
     ----------
     name : the key in JSON and CSV, such as ``ground-glass``
-    code : SNOMED CT concept
+    code : concept of SNOMED CT, or of DICOM where that has none
     colour : red, green, blue, 0 to 255, of overlays and legends
     """
 
@@ -62,7 +62,7 @@ LUNGS: Mapping[int, Label] = MappingProxyType(
 
 LESIONS: Mapping[int, Label] = MappingProxyType(
     {
-        1: Label("ground-glass", Code("50196008", "SCT", "Ground glass opacity"), (240, 228, 66)),
+        1: Label("ground-glass", Code("112120", "DCM", "Ground glass opacity"), (240, 228, 66)),
         2: Label("consolidation", Code("95436008", "SCT", "Lung consolidation"), (213, 94, 0)),
         3: Label("effusion", Code("60046008", "SCT", "Pleural effusion"), (204, 121, 167)),
     }

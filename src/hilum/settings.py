@@ -165,13 +165,19 @@ class OutputSettings:
     masks : formats of the mask files; a volume is written as NIfTI where PNG is asked for
     overlay : write ``overlay.png``
     report : write ``report.html``
-    probability : write probability maps as 8-bit PNG
+    probability : write probability maps in 8 bits, 0 to 255: as PNG, and of a volume as NIfTI on its own grid
+    dicom : DICOM objects to write of a DICOM input: segmentations, structured report, secondary capture, report as PDF
+    dicom_segments : how masks are stored in DICOM; ``labelmap`` is smaller, and fewer programs read it
+    deidentify : take over nothing into the DICOM objects by which the patient could be known
     """
 
     masks: tuple[Literal["png", "nifti", "nrrd"], ...] = ("png",)
     overlay: bool = True
     report: bool = True
     probability: bool = False
+    dicom: tuple[Literal["seg", "sr", "sc", "pdf"], ...] = ()
+    dicom_segments: Literal["binary", "labelmap"] = "binary"
+    deidentify: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hilum.errors import Error, Refused
 from hilum.geometry import VolumeGrid
@@ -30,6 +30,9 @@ from hilum.settings import Settings
 from hilum.writers import write_case
 from hilum.writers.tables import write_results
 from hilum.writers.whole import write_error
+
+if TYPE_CHECKING:
+    from hilum.readers.dicom_source import DicomSource
 
 log = logging.getLogger(__name__)
 
@@ -176,6 +179,7 @@ def analyse_one(
     source = str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
     try:
         with ExitStack() as held:
+            headers = _headers(entry, settings)
             has_turn = _is_likely_volume(entry)
             if has_turn:
                 held.enter_context(turn)
@@ -184,7 +188,7 @@ def analyse_one(
                 held.enter_context(turn)
             given = None if lobes is None else lobes(image)
             case = analyse(image, settings=settings, networks=networks, name=entry.name, lobes=given, progress=within)
-            folder = write_case(case, output, settings.output)
+            folder = write_case(case, output, settings.output, source=headers)
     except Error as error:
         log.debug("%s failed", source, exc_info=True)
         return Outcome(entry.name, source, "failed", code=failure_code(error), message=str(error))
@@ -193,6 +197,17 @@ def analyse_one(
         message = f"Cannot analyse it: {type(error).__name__}: {error}. This is a defect of Hilum; please report it."
         return Outcome(entry.name, source, "failed", code=INTERNAL_ERROR, message=message)
     return Outcome(entry.name, source, "done", folder=folder, scores=case.scores, findings=case.findings)
+
+
+def _headers(entry: Entry, settings: Settings) -> DicomSource | None:
+    """The DICOM headers that results in DICOM need; an error before any work if they cannot be had."""
+    if not settings.output.dicom:
+        return None
+    from hilum.readers.dicom_source import dicom_source
+    from hilum.writers.dicom import require_dicom
+
+    require_dicom(settings.output.dicom)
+    return dicom_source(entry)
 
 
 def _is_likely_volume(entry: Entry) -> bool:

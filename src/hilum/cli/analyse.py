@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 @setting("output.overlay", "--overlay/--no-overlay")
 @setting("output.report", "--report/--no-report")
 @setting("output.probability", "--probability/--no-probability")
+@setting("output.dicom", "--dicom")
+@setting("output.deidentify", "--deidentify/--no-deidentify")
 @setting("runtime.engine", "--engine")
 @setting("runtime.precision", "--precision")
 @setting("runtime.threads", "--threads")

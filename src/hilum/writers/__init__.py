@@ -7,36 +7,40 @@ A case becomes a folder that appears when it is whole::
                     lungs.nii.gz  lesions.nii.gz  lobes.nii.gz  of a volume; and .nrrd, as asked for
                     measures.csv                                of a volume
                     overlay.png  report.html                    as asked for
+                    seg-lungs.dcm  seg-lesions.dcm  sr.dcm  overlay.dcm  report.dcm     as asked for, of DICOM
                     probability-<name>.png or .nii.gz           as asked for
     <output>/results.csv                   a row a case
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.case import Case
-from hilum.errors import ModelError, SettingsError
+from hilum.errors import WriteError
 from hilum.geometry import PlaneGrid
 from hilum.image import Image, Quantity
-from hilum.provenance import ModelRef, Step, walk
 from hilum.settings import OutputSettings
 
+from .limits import limits_of
 from .masks import as_bytes, endings, write, write_straight
 from .measures import TABLE, measures_table
 from .png import encode_png
 from .result_json import WrittenFile, encode_json, label_maps, result
 from .whole import MARKER, whole_folder
 
+if TYPE_CHECKING:
+    from hilum.readers.dicom_source import DicomSource
+
 __all__ = ["write", "write_case"]
 
 
-def write_case(case: Case, output: Path, settings: OutputSettings) -> Path:
+def write_case(case: Case, output: Path, settings: OutputSettings, *, source: DicomSource | None = None) -> Path:
     """Write a case into a folder of its name, whole or not at all, and give back that folder.
 
     The result of an earlier run of the same case is replaced; a folder of that name that is no result is not.
@@ -46,13 +50,17 @@ def write_case(case: Case, output: Path, settings: OutputSettings) -> Path:
     case : of a film or a volume
     output : folder of the run, made if need be
     settings : what to write
+    source : the DICOM headers of the image, which DICOM objects need
 
     Raises
     ------
     WriteError
-        The folder could not be written; nothing new stands under its name.
+        The folder could not be written; nothing new stands under its name. Or DICOM objects are asked for, and there
+        is no source.
     SettingsError
         A mask format is not known.
+    MissingExtra
+        DICOM objects are asked for, and the extra ``dicom`` is not installed.
     ValueError
         The case's name cannot name a folder.
     """
@@ -66,6 +74,7 @@ def write_case(case: Case, output: Path, settings: OutputSettings) -> Path:
             *_write_measures(case, unfinished),
             *_write_probability(case, unfinished, settings),
             *_write_pictures(case, unfinished, settings),
+            *_write_dicom(case, unfinished, settings, source),
         ]
         (unfinished / MARKER).write_bytes(encode_json(result(case, written)))
     return folder
@@ -122,7 +131,7 @@ def _draw_film(case: Case, settings: OutputSettings) -> _Drawn:
     if settings.report:
         from .report import render_report
 
-        page = render_report(case, shown.film, overlay, _limits(case.provenance))
+        page = render_report(case, shown.film, overlay, limits_of(case.provenance))
     return overlay if settings.overlay else None, page
 
 
@@ -133,23 +142,27 @@ def _draw_volume(case: Case, settings: OutputSettings) -> _Drawn:
     if settings.report:
         from .report import render_volume_report
 
-        page = render_volume_report(case, _limits(case.provenance))
+        page = render_volume_report(case, limits_of(case.provenance))
     return render(case) if settings.overlay else None, page
 
 
-def _limits(provenance: Step) -> Mapping[str, tuple[str, ...]]:
-    """By name, what the cards of the networks in a history say of their limits."""
-    models = [node.model for node in walk(provenance) if isinstance(node, Step) and node.model is not None]
-    return {model.name: limits for model in models if (limits := _limits_of(model))}
+def _write_dicom(
+    case: Case, folder: Path, settings: OutputSettings, source: DicomSource | None
+) -> Iterator[WrittenFile]:
+    if not settings.dicom:
+        return
+    if source is None:
+        raise WriteError(
+            f"Cannot write DICOM results of the case {case.name!r}: they need the DICOM files that it was read from."
+        )
+    from .dicom import write_dicom
 
-
-@lru_cache(maxsize=16)
-def _limits_of(model: ModelRef) -> tuple[str, ...]:
-    """Limits on the card of a network; none if this installation does not have that very network."""
-    from hilum.models import catalogue
-
-    try:
-        card = catalogue.card(model.name)
-    except (ModelError, SettingsError):
-        return ()
-    return card.limits if card.sha256 == model.sha256 else ()
+    written = write_dicom(
+        case,
+        source,
+        folder,
+        objects=settings.dicom,
+        deidentify=settings.deidentify,
+        segments=settings.dicom_segments,
+    )
+    yield from (WrittenFile(path.name, "dicom", on_grid=path.name.startswith("seg-")) for path in written)

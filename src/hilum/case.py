@@ -51,7 +51,8 @@ class Case:
     lung_fields : lungs up to the heart's border and the diaphragm, the other convention
     lobes : the five lobes, on the image's grid; CT only, and only if they were given
     measures : volumes, densities and single lesions; CT only
-    probability : by name (``opacity``...), float32 in [0, 1], on the image's grid; only if asked for
+    probability : by name (``opacity``...), on the image's grid, float32 in [0, 1], or uint8 0 to 255 on CT; only if
+        asked for. ``consolidation`` of a CT is its share of opacity
     """
 
     name: str
@@ -65,4 +66,4 @@ class Case:
     lung_fields: LabelMap | None = None
     lobes: LabelMap | None = None
     measures: Measures = field(default_factory=Measures)
-    probability: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    probability: Mapping[str, NDArray[np.float32] | NDArray[np.uint8]] = field(default_factory=dict)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hilum import gate, gate_ct
 from hilum.case import Case
 from hilum.image import Image, LabelMap, Quantity
@@ -16,14 +19,22 @@ from hilum.scoring.ct import scores_of
 from hilum.scoring.instances import find_instances
 from hilum.scoring.tally import tally
 from hilum.scoring.volumes import measures_of
-from hilum.segmentation.ct_lesions import segment_ct_lesions
-from hilum.segmentation.ct_lungs import require_ct, segment_ct_lungs
+from hilum.segmentation.ct_lesions import CtLesionStage, segment_ct_lesions
+from hilum.segmentation.ct_lungs import CtLungStage, require_ct, segment_ct_lungs
 from hilum.segmentation.hounsfield import hounsfield_opacity
 from hilum.segmentation.slices import Progress
 from hilum.settings import Settings
 
 NO_VERDICT = NotMeasured("on CT no network judges whether there is disease; see the volumes of the lesions")
 """Why a CT has no probability of disease."""
+
+BY_DENSITY = Finding(
+    "lesions-by-density",
+    Gravity.WARNING,
+    "Its lesions are what is dense, by bands of Hounsfield units; scars, lung that is breathed out and the like count "
+    "as well, and effusion is not told apart.",
+)
+"""Warns of lesions that no network found."""
 
 OpenNetwork = Callable[[], Network]
 
@@ -72,59 +83,51 @@ def analyse_ct(
         The lobes lie on another grid.
     """
     require_ct(image)
+    ct, keep = settings.ct, settings.output.probability
+    if ct.lesions == "hounsfield":
+        image.require(Quantity.HOUNSFIELD)
     if lobes is not None:
         image.volume.require_same(lobes.volume)
     found = gate_ct.before(image, settings.gate)
     gate.refuse(found, path)
-    ct = settings.ct
-    lungs = segment_ct_lungs(
+    of_lungs = segment_ct_lungs(
         image,
         networks.lungs() if ct.lungs == "network" else None,
         method=ct.lungs,
         preset=ct.preset,
+        keep_probability=keep,
         progress=progress,
-    ).lungs
+    )
+    lungs = of_lungs.lungs
     found += gate_ct.after(lungs, settings.gate)
     gate.refuse(found, path)
     check = hounsfield_opacity(image, lungs) if image.quantity is Quantity.HOUNSFIELD else None
-    lesions, noticed = _lesions(image, lungs, check, settings=settings, networks=networks, progress=progress)
-    counted = tally(lungs, lesions, image=image, lobes=lobes)
+    if check is not None and ct.lesions == "hounsfield":
+        stage, found = CtLesionStage(check), (*found, BY_DENSITY)
+    else:
+        network = networks.lesions()
+        stage = segment_ct_lesions(image, lungs, network, preset=ct.preset, keep_probability=keep, progress=progress)
+    counted = tally(lungs, stage.lesions, image=image, lobes=lobes)
     other = None if check is None else tally(lungs, check, lobes=lobes)
     return Case(
         name=name,
         image=image,
         lungs=lungs,
-        lesions=lesions,
+        lesions=stage.lesions,
         disease=NO_VERDICT,
         scores=scores_of(counted),
-        findings=(*found, *noticed),
-        provenance=Step("analyse", recorded or {}, _origins(lungs, lesions, lobes, check)),
+        findings=found,
+        provenance=Step("analyse", recorded or {}, _origins(lungs, stage.lesions, lobes, check)),
         lobes=lobes,
-        measures=measures_of(counted, find_instances(lungs, lesions, lobes), other),
+        measures=measures_of(counted, find_instances(lungs, stage.lesions, lobes), other),
+        probability=_maps(of_lungs, stage),
     )
 
 
-def _lesions(
-    image: Image,
-    lungs: LabelMap,
-    check: LabelMap | None,
-    *,
-    settings: Settings,
-    networks: CtNetworks,
-    progress: Progress | None,
-) -> tuple[LabelMap, tuple[Finding, ...]]:
-    """Stage II by the method that is set; density alone is warned of."""
-    if settings.ct.lesions == "network":
-        stage = segment_ct_lesions(image, lungs, networks.lesions(), preset=settings.ct.preset, progress=progress)
-        return stage.lesions, ()
-    image.require(Quantity.HOUNSFIELD)
-    drawn = hounsfield_opacity(image, lungs) if check is None else check
-    message = (
-        "Its lesions are what is dense, by bands of Hounsfield units; scars, lung that is breathed out and the like "
-        "count as well, and effusion is not told apart."
-    )
-    finding = Finding("lesions-by-density", Gravity.WARNING, message)
-    return drawn, (finding,)
+def _maps(lungs: CtLungStage, lesions: CtLesionStage) -> dict[str, NDArray[np.uint8]]:
+    """The maps of both stages that were asked for."""
+    of_lungs = {} if lungs.probability is None else {"lungs": lungs.probability}
+    return {**of_lungs, **lesions.probability}
 
 
 def _origins(*maps: LabelMap | None) -> tuple[Origin, ...]:

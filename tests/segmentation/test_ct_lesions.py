@@ -87,8 +87,40 @@ def test_slices_without_lungs_are_not_looked_at():
     hounsfield, labels, grid = boxes()
     labels[:10] = 0
     network = lesion_network()
-    segment_ct_lesions(ct(hounsfield, grid), of_lungs(labels, grid), network)
+    segment_ct_lesions(ct(hounsfield, grid), of_lungs(labels, grid), network, preset="fast")
     assert network.runtime.shown == 24 - 10 - 3
+
+
+def test_standard_looks_at_mirror_images_too_and_takes_the_mean(scan):
+    image, lungs, _ = scan
+    network = lesion_network()
+    chances = np.where(np.arange(64) < 32, 0.9, 0.1)  # opacity in the left half of whatever it is shown
+
+    def lopsided(slices):
+        opacity = np.broadcast_to(chances, slices.shape)
+        nothing = np.zeros_like(opacity)
+        return np.stack([1 - opacity, opacity, nothing, nothing], axis=1)
+
+    network.runtime.answer = lopsided
+    once = segment_ct_lesions(image, lungs, network, preset="fast", keep_probability=True)
+    shown = network.runtime.shown
+    twice = segment_ct_lesions(image, lungs, network, keep_probability=True)
+    assert network.runtime.shown - shown == 2 * shown
+    both = [stage.probability["opacity"][10][lungs.array[10] > 0] for stage in (once, twice)]
+    assert both[0].min() < 30
+    assert both[0].max() > 225
+    assert np.abs(both[1].astype(int) - 128).max() <= 2
+
+
+def test_a_threshold_may_be_another_one_in_hounsfield_units(scan):
+    image, lungs, truth = scan
+    network = lesion_network(**{"opacity-hounsfield": 0.97})
+    assert not segment_ct_lesions(image, lungs, network).lesions.mask("ground-glass", "consolidation").any()
+    grey = np.clip((image.array.astype(float) + 1000) * 255 / 1300, 0, 255).astype(np.uint8)
+    found = segment_ct_lesions(ct(grey, image.grid, Quantity.WINDOWED_CT), lungs, network).lesions
+    assert dice(found.array == 1, truth == 1) > 0.8
+    step = segment_ct_lesions(image, lungs, network).lesions.origin
+    assert step.settings["thresholds"] == {"opacity": 0.97, "consolidation": 0.5, "effusion": 0.5}
 
 
 def test_a_slice_alone_has_lesions(scan):

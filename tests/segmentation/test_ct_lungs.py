@@ -47,21 +47,60 @@ def test_the_map_that_was_decided_upon_can_be_had(scan):
     np.testing.assert_array_equal(stage.probability >= 128, stage.lungs.mask())
 
 
+def in_a_block(spacing):
+    """Two lungs in a block of tissue: nothing else is dark."""
+    hounsfield, labels, grid = boxes(spacing=(spacing, 5.0, 5.0))
+    return np.where(labels > 0, hounsfield, np.int16(30)), labels, grid
+
+
 @pytest.mark.parametrize(
-    ("preset", "spacing", "looks"),
+    ("preset", "spacing", "first", "second"),
     [
-        ("standard", 4.0, 24),
-        ("fast", 4.0, 24),
-        ("fast", 1.0, 6),
-        ("standard", 1.0, 13),
-        ("standard", 0.5, 9),
+        ("standard", 4.0, 24, 20),
+        ("fast", 4.0, 24, 20),
+        ("fast", 1.0, 6, 6),
+        ("standard", 1.0, 6, 13),
+        ("standard", 0.5, 4, 9),
     ],
 )
-def test_presets_look_at_slices_so_far_apart(preset, spacing, looks):
-    hounsfield, _, grid = boxes(spacing=(spacing, 5.0, 5.0))
+def test_presets_look_at_slices_so_far_apart(preset, spacing, first, second):
+    hounsfield, _, grid = in_a_block(spacing)
     network = lung_network()
     segment_ct_lungs(ct(hounsfield, grid), network, preset=preset)
-    assert network.runtime.shown == looks
+    assert network.runtime.shown == first + second
+
+
+def shown_to(network):
+    """What the network is shown, as it is shown."""
+    seen, answer = [], network.runtime.answer
+
+    def watched(slices):
+        seen.extend(slices)
+        return answer(slices)
+
+    network.runtime.answer = watched
+    return seen
+
+
+def test_the_second_look_is_nearer_to_the_lungs():
+    hounsfield, labels, grid = in_a_block(4.0)
+    network = lung_network()
+    seen = shown_to(network)
+    found = segment_ct_lungs(ct(hounsfield, grid), network).lungs
+    dark = [np.count_nonzero((look > 0.05) & (look < 0.4)) for look in seen]
+    assert max(dark[24:]) > 1.2 * max(dark[:24])
+    assert dice(found.mask(), labels > 0) > 0.95
+
+
+def test_where_one_lung_alone_is_found_the_second_look_is_as_wide_as_the_first():
+    hounsfield, labels, grid = in_a_block(4.0)
+    hounsfield[labels == 2] = 30
+    network = lung_network()
+    seen = shown_to(network)
+    found = segment_ct_lungs(ct(hounsfield, grid), network).lungs
+    dark = [np.count_nonzero((look > 0.05) & (look < 0.4)) for look in seen]
+    assert max(dark[24:]) == max(dark[:24])
+    assert dice(found.mask(), labels == 1) > 0.9
 
 
 def test_between_looks_outlines_are_interpolated():
@@ -85,10 +124,14 @@ def test_pictures_of_ct_are_seen_as_they_are(scan):
     assert dice(found.mask(), labels > 0) > 0.93
 
 
-def test_no_lungs_are_an_empty_map(scan):
+def test_no_lungs_are_an_empty_map_and_not_looked_for_twice(scan):
     image, _ = scan
-    found = segment_ct_lungs(ct(np.full(image.array.shape, 40, np.int16), image.grid), lung_network()).lungs
+    network, told = lung_network(), []
+    nothing = ct(np.full(image.array.shape, 40, np.int16), image.grid)
+    found = segment_ct_lungs(nothing, network, progress=lambda *each: told.append(each)).lungs
     assert not found.array.any()
+    assert network.runtime.shown == len(image.array)
+    assert told == [("lungs", 1, 1)]
 
 
 def test_a_film_is_no_ct():

@@ -25,6 +25,8 @@ from .solids import Solid, Spacing, solids_of_at_least, voxels_of
 LEAST_LESION_ML, LEAST_LESION_MM2 = 0.1, 20.0
 """A connected lesion below this volume, a ball of 6 mm, is noise; of a few slices, one below this area in each."""
 
+OF_HOUNSFIELD = "-hounsfield"
+"""Ends the name of a threshold that holds in Hounsfield units alone."""
 
 SMOOTHED_MM = 3.0
 """Looks no farther apart than this are averaged with their neighbours."""
@@ -87,7 +89,9 @@ def segment_ct_lesions(
     """Lesions of a CT on its own grid.
 
     The card's thresholds are ``opacity``, for ground-glass and consolidation together; ``consolidation``, for its
-    share of that; and ``effusion``. A network that does not tell classes apart needs only the first.
+    share of that; and ``effusion``. Each may have another value in Hounsfield units, such as ``opacity-hounsfield``,
+    since 8-bit pictures of unknown windows leave a network less sure. A network that does not tell classes apart
+    needs only the first.
 
     Parameters
     ----------
@@ -119,14 +123,15 @@ def segment_ct_lesions(
         found = _by_slices(network, axial, masks, preset, told)
     else:
         found = _by_blocks(network, axial, masks, told)
-    _clear_specks(found, network.card)
+    thresholds = _thresholds(network.card, image.quantity)
+    _clear_specks(found, thresholds)
     settings: dict[str, Json] = {
         **found.settings,
         **network.settings,
-        "thresholds": {name: _threshold(network.card, name) for name in MAPS},
+        "thresholds": dict(thresholds),
     }
     step = Step("segment-lesions", settings, (image.origin, lungs.origin), network.ref)
-    return _stage(image, found, masks, card=network.card, step=step, keep_probability=keep_probability)
+    return _stage(image, found, masks, thresholds=thresholds, step=step, keep_probability=keep_probability)
 
 
 def _by_slices(network: Network, axial: Image, masks: NDArray[np.uint8], preset: Preset, told: Told | None) -> _Found:
@@ -136,12 +141,20 @@ def _by_slices(network: Network, axial: Image, masks: NDArray[np.uint8], preset:
     if window is None:
         raise ValueError("there are no lungs to look for lesions in")
     stack = Stack(grid, window, network.size_px, _with_lungs(looked_at(grid, APART_MM[preset]), masks))
-    maps = run_network(network, axial.array, stack, window_of(axial, network), _three_maps, told=told)
+    is_mirrored = preset == "standard"
+    seen_as = window_of(axial, network)
+    maps = run_network(network, axial.array, stack, seen_as, _three_maps, is_mirrored=is_mirrored, told=told)
     if len(maps[0]) > 1 and stack.spacing_mm[0] <= SMOOTHED_MM:
         _smooth(maps)
     spacing = grid.spacing_mm[1:]
     lung = np.stack([look_at_labels(masks[place], spacing, stack.window, stack.size) for place in stack.places]) > 0
-    return _Found(maps, lung, stack.spacing_mm, lambda decide: put_back(maps, stack, decide), {"preset": preset})
+    return _Found(
+        maps,
+        lung,
+        stack.spacing_mm,
+        lambda decide: put_back(maps, stack, decide),
+        {"preset": preset, "mirrored": is_mirrored},
+    )
 
 
 def _by_blocks(network: Network, axial: Image, masks: NDArray[np.uint8], told: Told | None) -> _Found:
@@ -188,19 +201,27 @@ def _divided(value: NDArray[np.uint16], divisor: NDArray[np.uint8] | np.uint16) 
     return np.minimum(value // divisor, np.uint16(255)).astype(np.uint8)
 
 
-def _threshold(card: Card, name: str) -> float:
+def _thresholds(card: Card, quantity: Quantity) -> dict[str, float]:
+    """A card's thresholds for an image of this quantity, by the names of :data:`MAPS`."""
+    return {name: _threshold(card, name, quantity) for name in MAPS}
+
+
+def _threshold(card: Card, name: str, quantity: Quantity) -> float:
     """A card's threshold; one half of a class that a network of blocks does not have, or that density tells."""
+    special = f"{name}{OF_HOUNSFIELD}"
+    if quantity is Quantity.HOUNSFIELD and special in card.thresholds:
+        return card.threshold(special)
     if card.input.patches is not None and name != "opacity" and name not in card.thresholds:
         return 0.5
     return card.threshold(name)
 
 
-def _clear_specks(found: _Found, card: Card) -> None:
+def _clear_specks(found: _Found, thresholds: Mapping[str, float]) -> None:
     """Set maps to 0 where what reaches the threshold, within the lungs, is too small to be a lesion."""
     least = voxels_of(LEAST_LESION_ML, LEAST_LESION_MM2, len(found.lung), found.spacing_mm)
     for name in ("opacity", "effusion"):
         plane = found.maps[MAPS.index(name)]
-        lesion = (plane >= level(_threshold(card, name))) & found.lung
+        lesion = (plane >= level(thresholds[name])) & found.lung
         specks: Solid = lesion & ~solids_of_at_least(lesion, least)
         plane[specks] = 0
 
@@ -210,11 +231,11 @@ def _stage(
     found: _Found,
     masks: NDArray[np.uint8],
     *,
-    card: Card,
+    thresholds: Mapping[str, float],
     step: Step,
     keep_probability: bool,
 ) -> CtLesionStage:
-    levels = [level(_threshold(card, name)) for name in MAPS]
+    levels = [level(thresholds[name]) for name in MAPS]
     kept = {name: np.zeros(masks.shape, dtype=np.uint8) for name in MAPS if keep_probability}
 
     def decide(place: int, planes: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

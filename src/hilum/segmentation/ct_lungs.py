@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from hilum.errors import WrongQuantity
 from hilum.geometry import VolumeGrid
 from hilum.image import LUNGS, Image, LabelMap, Quantity
 from hilum.models.network import Network, open_networks
-from hilum.preprocessing.ct import whole_slice_window
+from hilum.preprocessing.ct import SliceWindow, lung_slice_window, whole_slice_window
 from hilum.provenance import Json, Step
 from hilum.settings import RuntimeSettings
 
@@ -22,6 +23,12 @@ from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back
 from .two_lungs import tidy
 
 Method = Literal["network", "classical"]
+
+FIRST_MM = 5.0
+"""Slices are so far apart at the first look, which only says where the lungs are."""
+
+CLOSER_MARGIN = 0.1
+"""Share of the lungs' longer side that the second look adds on each side: the first may have missed some."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,18 +89,44 @@ def segment_ct_lungs(
 
 
 def _seen(axial: Image, network: Network, preset: Preset, progress: Progress | None) -> tuple[Maps, Stack]:
-    """The network's lungs, tidy, on its own looks."""
+    """The network's lungs, tidy, on its own looks: first at whole slices, then nearer, where the lungs are."""
     grid = axial.volume
-    stack = Stack(grid, whole_slice_window(grid), network.size_px, looked_at(grid, APART_MM[preset]))
-    raw = run_network(
-        network,
-        axial.array,
-        stack,
-        window_of(axial, network),
-        _right_and_left,
-        told=None if progress is None else lambda done, total: progress("lungs", done, total),
-    )
-    return tidy(raw, stack.spacing_mm), stack
+
+    def look(stack: Stack, told: Callable[[int, int], None] | None) -> Maps:
+        raw = run_network(network, axial.array, stack, window_of(axial, network), _right_and_left, told=told)
+        return tidy(raw, stack.spacing_mm)
+
+    first = Stack(grid, whole_slice_window(grid), network.size_px, looked_at(grid, max(FIRST_MM, APART_MM[preset])))
+    maps = look(first, None)
+    if not (maps[0] >= 128).any():
+        if progress is not None:
+            progress("lungs", 1, 1)
+        return maps, first
+    second = _closer(first, maps, looked_at(grid, APART_MM[preset]))
+    return look(second, None if progress is None else partial(progress, "lungs")), second
+
+
+def _closer(first: Stack, maps: Maps, places: NDArray[np.intp]) -> Stack:
+    """What the second look sees: a square about the lungs, on the slices from the last without lung to the next.
+
+    Where one lung alone was found it is as wide as the slices, for the other one may have been missed.
+
+    Parameters
+    ----------
+    first, maps : the first look, and the lungs on it as :func:`~hilum.segmentation.two_lungs.tidy` gives them
+    places : indices of the slices that may be looked at
+    """
+    lung, window = maps[0] >= 128, first.window
+    is_right = maps[1] >= 128
+    if (lung & is_right).any() and (lung & ~is_right).any():
+        about = lung_slice_window(lung, VolumeGrid.of_spacing(lung.shape, first.spacing_mm), CLOSER_MARGIN)
+        if about is not None:
+            window = SliceWindow(window.top_mm + about.top_mm, window.left_mm + about.left_mm, about.side_mm)
+    shown = np.flatnonzero(lung.any(axis=(1, 2)))
+    low, high = first.places[max(0, shown[0] - 1)], first.places[min(len(lung) - 1, shown[-1] + 1)]
+    start = max(int(np.searchsorted(places, low, side="right")) - 1, 0)
+    end = int(np.searchsorted(places, high))
+    return Stack(first.grid, window, first.size, places[start : end + 1])
 
 
 def _right_and_left(chances: NDArray[np.float32]) -> NDArray[np.uint8]:

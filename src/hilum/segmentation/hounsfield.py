@@ -8,12 +8,13 @@ misses small and streaky lesions, and counts lung that is dense for being breath
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.image import LESIONS, Image, LabelMap, Quantity
+from hilum.image import LESIONS, Image, Label, LabelMap, Quantity
 from hilum.preprocessing.ct import look_at_labels, lung_slice_window
 from hilum.provenance import Json, Step
 
@@ -37,6 +38,9 @@ THICK_MM = 4.0
 
 LEAST_ML, LEAST_MM2 = 0.5, 50.0
 """A connected opacity below this volume is not counted; of a few slices, below this area in each."""
+
+LABELS: Mapping[int, Label] = MappingProxyType({number: LESIONS[number] for number in (1, 2)})
+"""What density tells: effusion is as dense as consolidation, and was not looked for."""
 
 WINDOW_HU = (-1000.0, 275.0)
 """What is kept of densities, in steps of 5 HU."""
@@ -70,7 +74,7 @@ def hounsfield_opacity(image: Image, lungs: LabelMap) -> LabelMap:
     home = image.volume.orientation.from_axial
     window = lung_slice_window(masks, grid)
     if window is None:
-        return LabelMap(np.zeros(image.array.shape, dtype=np.uint8), image.grid, LESIONS, step)
+        return LabelMap(np.zeros(image.array.shape, dtype=np.uint8), image.grid, LABELS, step)
     stack = Stack(grid, window, max(16, round(window.side_mm / PIXEL_MM)), looked_at(grid, SLICE_MM))
 
     def decide(place: int, planes: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -78,7 +82,7 @@ def hounsfield_opacity(image: Image, lungs: LabelMap) -> LabelMap:
         inside = opacity & (masks[place] > 0)
         return inside.view(np.uint8) + (inside & dense).view(np.uint8)
 
-    return LabelMap(home(put_back(_maps(axial, masks, stack), stack, decide)), image.grid, LESIONS, step)
+    return LabelMap(home(put_back(_maps(axial, masks, stack), stack, decide)), image.grid, LABELS, step)
 
 
 def _maps(axial: Image, masks: NDArray[np.uint8], stack: Stack) -> Maps:

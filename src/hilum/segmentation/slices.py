@@ -93,6 +93,7 @@ def run_network(
     window_hu: tuple[float, float] | None,
     encode: Callable[[NDArray[np.float32]], NDArray[np.uint8]],
     *,
+    is_mirrored: bool = False,
     told: Callable[[int, int], None] | None = None,
 ) -> Maps:
     """What a network makes of each look, in 8 bits.
@@ -104,15 +105,24 @@ def run_network(
     stack : what to look at
     window_hu : None for 8-bit pictures
     encode : the output, (batch, channels, size, size) float32, to (batch, maps, size, size) uint8
+    is_mirrored : show it each look's mirror image as well and average both outputs; for channels without a side
     told : how many of how many parts are done
     """
     (output,) = network.card.outputs
     name = network.card.input.name
+
+    def see(look: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen = network.runtime.run({name: look})[output]
+        if not is_mirrored:
+            return seen
+        mirrored = network.runtime.run({name: np.ascontiguousarray(look[..., ::-1])})[output]
+        return (seen + mirrored[..., ::-1]) * np.float32(0.5)
+
     batches = [stack.places[start : start + TOGETHER] for start in range(0, len(stack.places), TOGETHER)]
 
     def work(places: NDArray[np.intp]) -> NDArray[np.uint8]:
         looks = stack.looks(array[places[0] : places[-1] + 1][places - places[0]], window_hu)
-        return np.concatenate([encode(network.runtime.run({name: look[None]})[output]) for look in looks])
+        return np.concatenate([encode(see(look[None])) for look in looks])
 
     parts: list[NDArray[np.uint8]] = []
     for part in in_threads(work, batches):

@@ -37,6 +37,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "burned-in-annotation": "By its header the film has text burnt in, which may name the patient.",
         "inverted": "The lung network takes the film to be a negative: dark bones on bright lungs.",
         "turned": "The lung network takes the film to lie on its side or upside down.",
+        "kind-not-told": "The lung network does not tell frontal films from other pictures; nobody judged that.",
+        "opacity-not-told-apart": "The lesion network does not tell ground-glass from consolidation; all opacity is "
+        "marked as ground-glass.",
         "no-lungs": "Neither lung was found.",
         "one-lung": "One lung was found; nothing is measured on the other.",
         "cropped-lungs": "A lung is cut by the edge of the film or scan.",
@@ -106,7 +109,7 @@ def before(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
 def after(
     lungs: LabelMap,
     *,
-    film_probability: float,
+    film_probability: float | None,
     film_threshold: float,
     is_inverted: bool,
     settings: GateSettings,
@@ -116,13 +119,16 @@ def after(
     Parameters
     ----------
     lungs : 1 the patient's right lung, 2 the left, on the film's grid
-    film_probability : that it is a frontal chest film, by the lung network, 0 to 1
+    film_probability : that it is a frontal chest film, by the lung network, 0 to 1; None where it does not tell
     film_threshold : a film below it is refused
     is_inverted : the lung network took it for a negative, and it was analysed as a positive
     settings : where the gate is switched off, errors are warnings
     """
     found: list[Finding] = []
-    if film_probability < film_threshold:
+    if film_probability is None:
+        message = "The lung network does not tell whether this is a frontal chest film; nobody else has looked."
+        found.append(Finding("kind-not-told", Gravity.NOTE, message))
+    elif film_probability < film_threshold:
         message = (
             f"It does not look like a frontal chest film: the lung network gives it a probability of "
             f"{film_probability:.2f}, and {film_threshold:.2f} is needed. Give a frontal chest film."

@@ -19,7 +19,7 @@ from hilum.case import Case, Disease
 from hilum.errors import WrongQuantity
 from hilum.geometry import VolumeGrid
 from hilum.image import Image, LabelMap, Quantity
-from hilum.measurement import Finding, Gravity
+from hilum.measurement import Finding, Gravity, NotMeasured
 from hilum.models.card import Task
 from hilum.models.network import Network
 from hilum.models.network import open_networks as open_by_task
@@ -174,16 +174,20 @@ def _analyse_film(
     gate.refuse(found, path)
     opened = networks()
     image, lungs = _lungs(image, opened.lungs)
+    tells_kind = lungs.film_probability is not None
     found += gate.after(
         lungs.lungs,
         film_probability=lungs.film_probability,
-        film_threshold=opened.lungs.card.threshold("film"),
-        is_inverted=lungs.inverted_probability >= opened.lungs.card.threshold("inverted"),
+        film_threshold=opened.lungs.card.threshold("film") if tells_kind else 0.0,
+        is_inverted=_reaches(lungs.inverted_probability, "inverted", opened.lungs),
         settings=settings.gate,
     )
     found += _turned(lungs, opened.lungs)
     gate.refuse(found, path)
     lesions = segment_lesions(image, lungs.lungs, opened.lesions)
+    if not lesions.are_kinds_told:
+        message = "The lesion network does not tell ground-glass from consolidation; all is marked as ground-glass."
+        found += (Finding("opacity-not-told-apart", Gravity.NOTE, message),)
     return _case(name, image, lungs, lesions, found=found, settings=settings, networks=opened)
 
 
@@ -198,11 +202,16 @@ def _image(source: Image | Path | str | InMemory, settings: Settings) -> Image:
 def _lungs(image: Image, network: Network) -> tuple[Image, LungStage]:
     """Stage I; a negative is turned into a positive first, which the gate then warns of."""
     lungs = segment_lungs(image, network)
-    if lungs.inverted_probability < network.card.threshold("inverted"):
+    if not _reaches(lungs.inverted_probability, "inverted", network):
         return image, lungs
     positive = _positive(image)
     again = segment_lungs(positive, network)
     return positive, replace(again, inverted_probability=lungs.inverted_probability)
+
+
+def _reaches(probability: float | None, name: str, network: Network) -> bool:
+    """Whether a probability is at least the card's threshold of that name; never where the network does not tell."""
+    return probability is not None and probability >= network.card.threshold(name)
 
 
 def _positive(image: Image) -> Image:
@@ -213,7 +222,7 @@ def _positive(image: Image) -> Image:
 
 
 def _turned(lungs: LungStage, network: Network) -> tuple[Finding, ...]:
-    if lungs.turned_probability < network.card.threshold("turned"):
+    if not _reaches(lungs.turned_probability, "turned", network):
         return ()
     message = (
         "The film seems to lie on its side or upside down; turn it, or state its orientation, and analyse it again."
@@ -242,19 +251,26 @@ def _case(
     if settings.output.probability:
         maps = {"lungs": lungs.probability, **lesions.probability}
         probability = {key: value.astype(np.float32) / np.float32(255) for key, value in maps.items()}
-    made_from = (lungs.lungs.origin, lungs.fields.origin, lesions.lesions.origin)
+    masks = (lungs.lungs, lungs.fields, lesions.lesions)
+    made_from = tuple(mask.origin for mask in masks if mask is not None)
     return Case(
         name=name,
         image=image,
         lungs=lungs.lungs,
         lesions=lesions.lesions,
-        disease=Disease(lesions.disease_probability, lesions.disease_threshold),
+        disease=_disease(lesions),
         scores=scores,
         findings=found,
         provenance=Step("analyse", _of_result(settings, "cxr"), made_from),
         lung_fields=lungs.fields,
         probability=probability,
     )
+
+
+def _disease(lesions: LesionStage) -> Disease | NotMeasured:
+    if lesions.disease_probability is None:
+        return NotMeasured("the lesion network does not tell")
+    return Disease(lesions.disease_probability, lesions.disease_threshold)
 
 
 def _of_result(settings: Settings, modality: Literal["cxr", "ct"]) -> dict[str, Json]:

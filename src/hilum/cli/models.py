@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hilum.cli.talk import TalkingCommand
+from hilum.errors import MissingExtra
 
 if TYPE_CHECKING:
     from hilum.models.card import Card
@@ -53,6 +55,44 @@ def show(name: str, as_json: bool) -> None:
         click.echo(json.dumps(table, indent=2, ensure_ascii=False))
         return
     click.echo("\n".join(_page(found)))
+
+
+def _list_published(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    from hilum.training.published_networks import PUBLISHED
+
+    if is_asked:
+        for name, each in PUBLISHED.items():
+            click.echo(f"{name}  {each.encoder.removeprefix('timm-')}, {each.size_px} pixels")
+        context.exit()
+
+
+@command.command("import", cls=TalkingCommand)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--as", "name", required=True, metavar="NAME", help="Published network that the file holds; see --list.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the network, named like it.  [default: made of NAME, in this folder]",
+)
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_published,
+    help="Name the published networks and exit.",
+)
+def import_(file: Path, name: str, output: Path | None) -> None:
+    """Turn a published network's weights FILE (a PyTorch state dict) into a network of the catalogue.
+
+    HILUM_MODELS has to name the folder, or the one that it lies in, for other commands to find it.
+    """
+    try:
+        from hilum.training.published_import import import_published
+    except ModuleNotFoundError as error:
+        raise MissingExtra("hilum models import", "train") from error
+    click.echo(str(import_published(file, name, output).folder))
 
 
 def _page(card: Card) -> Iterator[str]:

@@ -82,7 +82,9 @@ class ImageInput:
     mean, std : one a channel, on the scale of [0, 1]
     window_percentiles : lowest and highest, of the region's own values
     window_hu : lowest and highest, in Hounsfield units, in place of the percentiles; CT only
-    region : the whole image, or the box round its lungs
+    window_grey : lowest and highest of the stored values of a film of eight bits, in place of the percentiles, which
+        hold for films of more bits
+    region : the whole image; the box round its ``lungs``; or that box, black outside of them (``lungs-only``)
     margin : added to the region on each side, as a share of its larger side
     fit : ``stretch`` changes the aspect ratio; ``pad`` keeps it, with the darkest value round the image
     patches : for a network that goes over a CT block by block
@@ -96,7 +98,8 @@ class ImageInput:
     std: tuple[float, ...]
     window_percentiles: tuple[float, float] = (0.0, 100.0)
     window_hu: tuple[float, float] | None = None
-    region: Literal["image", "lungs"] = "image"
+    window_grey: tuple[float, float] | None = None
+    region: Literal["image", "lungs", "lungs-only"] = "image"
     margin: float = 0.0
     fit: Literal["stretch", "pad"] = "stretch"
     patches: Patches | None = None
@@ -114,8 +117,8 @@ class ImageInput:
         _require(min(self.std, default=0.0) > 0, "input.std should be above 0.")
         low, high = self.window_percentiles
         _require(0 <= low < high <= 100, f"input.window_percentiles cannot be {low} and {high}.")
-        if self.window_hu is not None:
-            _require(self.window_hu[0] < self.window_hu[1], f"input.window_hu cannot be {self.window_hu}.")
+        for name, window in (("window_hu", self.window_hu), ("window_grey", self.window_grey)):
+            _require(window is None or window[0] < window[1], f"input.{name} cannot be {window}.")
         _require(0 <= self.margin < 1, f"input.margin is a share of the region's side, and cannot be {self.margin}.")
 
 
@@ -216,6 +219,20 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A network that an ensemble is made of.
+
+    Attributes
+    ----------
+    name, version, sha256 : as on its own card
+    """
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A network, apart from its weights.
 
@@ -236,6 +253,7 @@ class Card:
     thresholds : numbers chosen on the validation split, by name, such as ``disease``
     training_data, metrics : what it was trained on, and how good it was found
     steps : of training that the weights have seen; None where nobody noted them
+    members : of an ensemble, whose outputs are the means of theirs
     folder : where the card was read from; not part of the card
     """
 
@@ -255,6 +273,7 @@ class Card:
     training_data: tuple[TrainingData, ...] = ()
     metrics: tuple[Metric, ...] = ()
     steps: int | None = None
+    members: tuple[Member, ...] = ()
     folder: Path = field(default=Path(), compare=False, metadata={"stored": False})
 
     def __post_init__(self) -> None:

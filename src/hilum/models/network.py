@@ -31,8 +31,14 @@ class Network:
 
     @property
     def settings(self) -> dict[str, Json]:
-        """Engine and arithmetic, for provenance: a result can differ in its last figures between them."""
-        return {"engine": self.runtime.name, "precision": self.runtime.precision}
+        """Engine and arithmetic, for provenance: a result can differ in its last figures between them.
+
+        Of an ensemble, its members as well.
+        """
+        made: dict[str, Json] = {"engine": self.runtime.name, "precision": self.runtime.precision}
+        if self.card.members:
+            made["members"] = [f"{each.name} {each.version} {each.sha256}" for each in self.card.members]
+        return made
 
     @property
     def size_px(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.image import LESIONS, Image, LabelMap, Quantity
+from hilum.measurement import NotMeasured
 from hilum.models.network import Network, open_networks
 from hilum.preprocessing.radiograph import Window, look, look_labels, lung_window, put_back
 from hilum.provenance import Json, Step
@@ -24,6 +25,9 @@ LEAST_LESION_SHARE = 0.002
 _UNSEEN = 0.5 / 255
 """A probability that eight bits round to 0."""
 
+ONE_OPACITY = ("opacity",)
+"""Channels of a network that marks opacity of any kind as one mask, see :mod:`hilum.segmentation.one_mask`."""
+
 FilmMap = NDArray[np.uint8]
 
 
@@ -34,19 +38,22 @@ class LesionStage:
     Attributes
     ----------
     lesions : ground-glass and consolidation, inside the lungs
-    disease_probability : that there is any disease of the lungs
+    disease_probability : that there is any disease of the lungs; None where the network does not tell
     disease_threshold : below it nothing is drawn and every zone counts as clear
-    brixia : by zone, the expected grade, 0 to 3
-    affected : by zone, 0 to 1, how affected it is; compared with the card's ``six-zone`` threshold
+    brixia : by zone, the expected grade, 0 to 3; or why the network gives none
+    affected : by zone, 0 to 1, how affected it is; compared with the card's ``six-zone`` threshold; None where the
+        share of the zone with opacity is compared
     probability : ``opacity`` and ``consolidation``, 0 to 255, on the film's grid
+    are_kinds_told : False where the network knows opacity only; all of it is marked as ground-glass
     """
 
     lesions: LabelMap
-    disease_probability: float
+    disease_probability: float | None
     disease_threshold: float
-    brixia: Mapping[str, float]
-    affected: Mapping[str, float]
+    brixia: Mapping[str, float] | NotMeasured
+    affected: Mapping[str, float] | None
     probability: Mapping[str, FilmMap]
+    are_kinds_told: bool = True
 
 
 def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = None) -> LesionStage:
@@ -69,6 +76,10 @@ def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = Non
     """
     if network is None:
         (network,) = open_networks([("cxr-lesions", "")], RuntimeSettings(), many=False)
+    if network.card.outputs["lesions"].channels == ONE_OPACITY:
+        from .one_mask import lesions_of_one_mask
+
+        return lesions_of_one_mask(image, lungs, network)
     seen = see(image, lungs, network)
     card, home = network.card, image.plane.orientation.from_upright
     is_diseased = seen.disease >= card.threshold("disease")

@@ -24,6 +24,8 @@ SECOND_PART_SHARE = 0.2
 LEAST_INSIDE = 0.51
 """Probability of a lung where a hole in it was filled: just on the lung's side."""
 
+ONE_LUNG = ("lung",)
+"""Channels of a network that outlines both lungs as one mask, see :mod:`hilum.segmentation.one_mask`."""
 
 FilmMap = NDArray[np.uint8]
 
@@ -35,18 +37,18 @@ class LungStage:
     Attributes
     ----------
     lungs : whole lungs, behind heart and diaphragm as readers of severity scores draw them
-    fields : lung fields, up to the border of the heart
-    film_probability : that it is a frontal chest film
+    fields : lung fields, up to the border of the heart; None where the network does not outline them
+    film_probability : that it is a frontal chest film; None where the network does not tell, and so below
     inverted_probability : that it is a negative
     turned_probability : that it lies on its side or upside down
     probability : of any lung, 0 to 255, on the film's grid
     """
 
     lungs: LabelMap
-    fields: LabelMap
-    film_probability: float
-    inverted_probability: float
-    turned_probability: float
+    fields: LabelMap | None
+    film_probability: float | None
+    inverted_probability: float | None
+    turned_probability: float | None
     probability: NDArray[np.uint8]
 
 
@@ -66,6 +68,10 @@ def segment_lungs(image: Image, network: Network | None = None) -> LungStage:
     image.require(Quantity.RADIOGRAPH)
     if network is None:
         (network,) = open_networks([("cxr-lungs", "")], RuntimeSettings(), many=False)
+    if network.card.outputs["lungs"].channels == ONE_LUNG:
+        from .one_mask import lungs_of_one_mask
+
+        return lungs_of_one_mask(image, network)
     upright = image.upright()
     shape = upright.plane.shape
     window = film_window(shape)

@@ -92,11 +92,11 @@ def _chosen(network: Network, data: Sequence[Path]) -> Mapping[str, float]:
 def _for_lungs(network: Network, cases: Sequence[FilmCase]) -> dict[str, float]:
     """No validation film is refused as no film, or taken for a negative or turned; else one half."""
     stages = [segment_lungs(read(case.image), network) for case in cases]
-    lowest = min(stage.film_probability for stage in stages)
+    lowest = min(stage.film_probability or 0.0 for stage in stages)
     return {
         "film": _floor(min(0.5, lowest * 0.9)),
-        "inverted": _ceiling(max([0.5, *(stage.inverted_probability for stage in stages)])),
-        "turned": _ceiling(max([0.5, *(stage.turned_probability for stage in stages)])),
+        "inverted": _ceiling(max([0.5, *(stage.inverted_probability or 0.0 for stage in stages)])),
+        "turned": _ceiling(max([0.5, *(stage.turned_probability or 0.0 for stage in stages)])),
     }
 
 

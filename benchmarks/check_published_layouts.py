@@ -1,0 +1,172 @@
+"""Published state dicts against the library that wrote them: the same outputs on random weights.
+
+    OLD/bin/python benchmarks/check_published_layouts.py make FOLDER [--library smp-0.2.0 timm-0.4.12]
+    python benchmarks/check_published_layouts.py compare FOLDER [--json FILE] [--check]
+
+Both compute in double precision. ``make`` runs in an environment with segmentation-models-pytorch 0.1.3, timm 0.3.2,
+pretrainedmodels 0.7.4 and efficientnet-pytorch 0.6.3. It builds the published networks, stage I and stage II, with
+random weights and random statistics of their normalisations, and writes the state dict, an input and the outputs of
+each that the library has. 0.1.3 on PyPI has no MA-Net: make those in a second run with ``--library``, folders into
+which segmentation-models-pytorch 0.2.0 and timm 0.4.12 were installed (``pip install --no-deps --target``).
+
+``compare`` runs where Hilum and its extra "train" are, imports each state dict and prints the largest difference of the
+outputs before their sigmoid, beside the spread of these outputs. --check fails from LIMIT times the spread on, or if
+one of the eighteen networks is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+LIMIT = 1e-9
+"""Largest difference of an output, as a share of its spread: sums in another order, in double precision. In single
+precision networks with random weights make up to a twentieth of such sums, which would hide a wrong layer."""
+
+CLASSES = {
+    "U-net": "Unet",
+    "U-net++": "UnetPlusPlus",
+    "DeepLabV3": "DeepLabV3",
+    "DeepLabV3+": "DeepLabV3Plus",
+    "FPN": "FPN",
+    "Linknet": "Linknet",
+    "PSPNet": "PSPNet",
+    "PAN": "PAN",
+    "MA-Net": "MAnet",
+}
+"""Published names of the architectures, and their classes in the old library."""
+
+NETWORKS: dict[str, tuple[int, str]] = {
+    "lungs/U-net": (384, "se_resnext101_32x4d"),
+    "lungs/U-net++": (384, "efficientnet-b1"),
+    "lungs/DeepLabV3": (512, "efficientnet-b0"),
+    "lungs/DeepLabV3+": (512, "efficientnet-b1"),
+    "lungs/FPN": (544, "efficientnet-b0"),
+    "lungs/Linknet": (480, "timm-regnetx_064"),
+    "lungs/PSPNet": (480, "timm-regnety_064"),
+    "lungs/PAN": (512, "efficientnet-b0"),
+    "lungs/MA-Net": (512, "efficientnet-b2"),
+    "lesions/U-net": (544, "dpn98"),
+    "lesions/U-net++": (480, "timm-regnety_032"),
+    "lesions/DeepLabV3": (480, "efficientnet-b2"),
+    "lesions/DeepLabV3+": (480, "timm-regnetx_032"),
+    "lesions/FPN": (384, "efficientnet-b0"),
+    "lesions/Linknet": (416, "efficientnet-b0"),
+    "lesions/PSPNet": (384, "efficientnet-b0"),
+    "lesions/PAN": (416, "se_resnet50"),
+    "lesions/MA-Net": (544, "timm-regnetx_064"),
+}
+"""Stage and architecture to size and encoder, as published; written a second time here, so that a slip shows."""
+
+
+def old_network(library: Any, name: str) -> Any:
+    """A published network as the old library builds it, without its sigmoids, with random weights."""
+    import torch
+
+    stage, architecture = name.split("/")
+    head = {"pooling": "avg", "dropout": 0.2, "classes": 1} if stage == "lesions" else None
+    torch.manual_seed(sum(map(ord, name)))
+    network = getattr(library, CLASSES[architecture])(NETWORKS[name][1], encoder_weights=None, aux_params=head).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, 0.0, 0.1)
+            torch.nn.init.normal_(module.running_mean, 0.0, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return network
+
+
+def make(folder: Path, library_folders: list[str]) -> None:
+    """Write ``<stage>-<architecture>.pth`` and ``.example.pth`` of every network that the library has."""
+    import collections.abc
+
+    sys.path[:0] = library_folders
+    sys.modules["torch._six"] = six = types.ModuleType("torch._six")  # where timm 0.3.2 looks for these two
+    six.container_abcs = collections.abc  # type: ignore[attr-defined]
+    six.int_classes = int  # type: ignore[attr-defined]
+    import segmentation_models_pytorch as library
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (size, _) in NETWORKS.items():
+        path = folder / f"{name.replace('/', '-')}.pth"
+        if _example(path).exists() or not hasattr(library, CLASSES[name.split("/")[1]]):
+            continue
+        network = old_network(library, name)
+        torch.save(network.state_dict(), path)
+        seen = torch.randn(1, 3, size, size, dtype=torch.float64)
+        with torch.no_grad():
+            given = network.double()(seen)
+        torch.save({"input": seen, "outputs": given if isinstance(given, tuple) else (given,)}, _example(path))
+        print(f"{name}: {len(network.state_dict())} tensors, by segmentation-models-pytorch {library.__version__}")
+
+
+def compare(folder: Path) -> Iterator[dict[str, Any]]:
+    """A row for every network in the folder."""
+    import torch
+
+    from hilum.training.published import load_published
+
+    for name, (size, encoder) in NETWORKS.items():
+        path = folder / f"{name.replace('/', '-')}.pth"
+        if not path.exists():
+            continue
+        network = load_published(path, f"two-stage/{name}").eval().double()
+        example = torch.load(_example(path), weights_only=True)
+        with torch.inference_mode():
+            found = network(example["input"])
+        pairs = list(zip(example["outputs"], found if isinstance(found, tuple) else (found,), strict=True))
+        yield {
+            "network": name,
+            "encoder": encoder,
+            "size": size,
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "difference": [float((old - new).abs().max()) for old, new in pairs],
+            # one number of a head has no spread
+            "spread": [float(old.std() if old.numel() > 1 else old.abs().mean()) for old, _ in pairs],
+        }
+
+
+def _example(path: Path) -> Path:
+    return path.with_suffix(".example.pth")
+
+
+def main() -> int:
+    """0 if all is well, 1 if ``--check`` finds a difference or a network is missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=("make", "compare"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--library", nargs="*", default=[], help="folders that come before the installed packages")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--check", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.step == "make":
+        make(chosen.folder, chosen.library)
+        return 0
+    rows = []
+    print("| network | encoder | size | parameters, M | largest difference | spread |\n|---|---|---|---|---|---|")
+    for row in compare(chosen.folder):
+        rows.append(row)
+        difference, spread = (" / ".join(f"{value:.2g}" for value in row[key]) for key in ("difference", "spread"))
+        print(
+            f"| {row['network']} | {row['encoder']} | {row['size']} | {row['parameters'] / 1e6:.1f} "
+            f"| {difference} | {spread} |",
+            flush=True,
+        )
+    if chosen.json:
+        chosen.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    is_right = len(rows) == len(NETWORKS) and all(
+        difference <= LIMIT * spread
+        for row in rows
+        for difference, spread in zip(row["difference"], row["spread"], strict=True)
+    )
+    return int(chosen.check and not is_right)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

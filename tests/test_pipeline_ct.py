@@ -2,6 +2,7 @@
 
 import json
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -17,7 +18,9 @@ from hilum.pipeline import Networks, open_networks
 from hilum.provenance import Source, Step, walk
 from hilum.segmentation.ct_lungs import CtLungStage
 from hilum.segmentation.lungs import LungStage
-from hilum.settings import CtSettings, GateSettings, ModelSettings, RuntimeSettings, Settings
+from hilum.settings import CtSettings, GateSettings, ModelSettings, OutputSettings, RuntimeSettings, Settings
+from hilum.writers import write_case
+from hilum.writers.result_json import result
 
 SIZE = 64
 HU = (-1000.0, 300.0)
@@ -118,6 +121,33 @@ def test_without_any_network(chest):
     assert "lesions-by-density" in {finding.code for finding in found.findings}
     steps = [node for node in walk(found.provenance) if isinstance(node, Step)]
     assert not [step for step in steps if step.model]
+
+
+def test_density_does_not_look_for_effusion_and_does_not_call_it_none(chest, case):
+    found = analyse(chest.ct, settings=BY_HAND)
+    assert isinstance(found.measures.find("volume", "both", "effusion"), NotMeasured)
+    assert case.measures.find("volume", "both", "effusion") == 0
+    assert list(result(found, [])["structures"]["lesions"]) == ["ground-glass", "consolidation"]
+
+
+def test_maps_are_kept_if_they_are_asked_for_and_only_then(case, chest, tmp_path):
+    assert not case.probability
+    settings = Settings(gate=LOOSE.gate, output=OutputSettings(probability=True, overlay=False, report=False))
+    found = analyse(chest.ct, networks=both(), settings=settings)
+    assert list(found.probability) == ["lungs", "opacity", "consolidation", "effusion"]
+    assert all(each.dtype == np.uint8 and each.shape == chest.ct.array.shape for each in found.probability.values())
+    assert np.array_equal(found.probability["lungs"] >= 128, found.lungs.mask())
+    inside = found.lesions.mask("ground-glass", "consolidation")
+    assert found.probability["opacity"][inside].min() >= 127
+    folder = write_case(found, tmp_path, settings.output)
+    stored = nibabel.load(folder / "probability-opacity.nii.gz")
+    assert np.array_equal(np.asanyarray(stored.dataobj).T, found.probability["opacity"])
+    assert np.allclose(stored.affine, nibabel.load(folder / "lungs.nii.gz").affine)
+
+
+def test_the_classical_method_has_a_map_of_lungs_and_density_none_of_lesions(chest):
+    settings = Settings(ct=BY_HAND.ct, output=OutputSettings(probability=True))
+    assert list(analyse(chest.ct, settings=settings).probability) == ["lungs"]
 
 
 def test_a_mirrored_chest_mirrors_its_result(chest):

@@ -19,7 +19,7 @@ from .volume import Harmonised
 RECORD = "case.json"
 """The file of a case's folder that tells how the others were made."""
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same case and settings give other files than before."""
 
 

@@ -15,10 +15,13 @@ from hilum.image import LabelMap
 from hilum.provenance import Json, Source, Step, hash_file
 from hilum.settings import ReadSettings
 
+from .dicom import is_dicom
+from .dicom_masks import read_dicom_masks
 from .entries import DEFAULTS
 from .label_mapping import LABELS, LabelMapping, Names, Role, label_mapping
 from .masks import read_labels
 from .segments import Segment, has_layers, layers, segments
+from .spots import head
 
 HILUM = "hilum"
 """The mapping of our own masks."""
@@ -43,7 +46,8 @@ def read_structures(
 
     Parameters
     ----------
-    path : a file of labels, a segmentation of 3D Slicer with names, or a folder with one file a structure
+    path : a file of labels, a segmentation of 3D Slicer with names, a DICOM Segmentation or RT Structure Set, or a
+        folder with one file a structure
     role : what the mask is of
     mapping : how the tool numbers and names structures; None takes Hilum's own
     on : the grid of the image; a mask of the same voxels in another order, or of a part of them, is laid onto it
@@ -64,6 +68,9 @@ def read_structures(
     wanted = mapping.of(role)
     if path.is_dir():
         made = _of_folder(path, role, wanted, settings)
+    elif is_dicom(head(path)):
+        by_code = mapping.name == HILUM
+        made = read_dicom_masks(path, role, wanted, on=on, settings=settings, by_code=by_code)
     elif stated := segments(path) if path.is_file() else ():
         made = _of_segments(path, role, wanted, stated, settings)
     else:

@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from hilum.geometry import PlaneGrid, SpacingAt, VolumeGrid
 from hilum.image import LESIONS, LUNGS, Image, LabelMap, Quantity
 from hilum.projection.exposure import Exposure, develop
+from hilum.projection.shadows import lesions_seen
 from hilum.provenance import Json, Step
 
 from .body import draw_body
@@ -31,12 +32,6 @@ LUNG_EDGE_MM = 2.0
 
 SPINE_EDGE_MM = 17.0
 """Readers outline the lungs up to here from the middle, in reference mm: the edge of the vertebral bodies."""
-
-LESION_SHARES: Mapping[str, float] = MappingProxyType({"ground-glass": 0.14, "consolidation": 0.13, "effusion": 0.2})
-"""A pixel is a lesion where the rays run through it for at least this share of their way through lung."""
-
-LESION_LEAST_MM = 7.0
-"""... and for at least this length."""
 
 STRUCTURES = ("right-lung", "left-lung", "ground-glass", "consolidation", "effusion")
 
@@ -130,7 +125,7 @@ def film(
         Image(pixels, grid, Quantity.RADIOGRAPH, origin, view),
         LabelMap(lungs, grid, LUNGS, origin),
         LabelMap(projected, grid, LUNGS, origin),
-        LabelMap(_lesion_mask(sums, lungs), grid, LESIONS, origin),
+        LabelMap(lesions_seen(sums, sums["right-lung"] + sums["left-lung"], lungs), grid, LESIONS, origin),
         MappingProxyType(sums),
     )
 
@@ -252,12 +247,3 @@ def _lung_mask(sums: Mapping[str, Field]) -> NDArray[np.uint8]:
     right, left = sums["right-lung"], sums["left-lung"]
     side = np.where(left > right, np.uint8(2), np.uint8(1))
     return np.where(np.maximum(left, right) >= LUNG_EDGE_MM, side, np.uint8(0))
-
-
-def _lesion_mask(sums: Mapping[str, Field], lungs: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    whole = sums["right-lung"] + sums["left-lung"]
-    made = np.zeros(lungs.shape, dtype=np.uint8)
-    for number, label in LESIONS.items():
-        least = np.maximum(whole * np.float32(LESION_SHARES[label.name]), np.float32(LESION_LEAST_MM))
-        made[(sums[label.name] >= least) & (lungs > 0)] = number
-    return made

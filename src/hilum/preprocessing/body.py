@@ -31,8 +31,8 @@ REGROWN_BLOCKS = 3
 def body_of(image: Image) -> Solid:
     """Where the body is, lungs and all, on the voxels of a CT: of the shape of its array.
 
-    The largest solid of tissue, once what is thin has been taken away, with all that it encloses in each axial slice;
-    where the edge of the field of view cuts it, the edge encloses. An image without any has no body.
+    The largest solid of tissue and of what that encloses in axial slices, once what is thin has been taken away; where
+    the edge of the field of view cuts it, the edge encloses. An image without any has no body.
 
     Raises
     ------
@@ -44,9 +44,9 @@ def body_of(image: Image) -> Solid:
     spacing = axial.volume.spacing_mm
     steps = tuple(max(1, round(BLOCK_MM / length)) for length in spacing)
     blocks = _blocks(axial.array, (steps[0], steps[1], steps[2]))
-    core = _enclosed(_largest(blocks > TISSUE_HU))
+    core = _enclosed(_largest(_enclosed(blocks > TISSUE_HU, is_cut=False)), is_cut=True)
     made = np.zeros(axial.array.shape, dtype=bool)
-    near = _grown(core, across_slices=False)
+    near = _grown(core)
     for place in range(len(made)):
         block = min(place // steps[0], len(core) - 1)
         if core[block].any():
@@ -74,21 +74,21 @@ def _largest(tissue: Solid) -> Solid:
     """The largest connected solid of what is thick, with what is thin near it."""
     thick = tissue
     for _ in range(SHELL_BLOCKS):
-        thick = ~_grown(~thick, across_slices=False)
+        thick = ~_grown(~thick)
     numbers = np.asarray(cc3d.connected_components(np.ascontiguousarray(thick).view(np.uint8), connectivity=6))
     counts = np.bincount(numbers.ravel())
     if len(counts) < 2:
         return np.zeros(tissue.shape, dtype=bool)
     made = numbers == counts[1:].argmax() + 1
     for _ in range(SHELL_BLOCKS + REGROWN_BLOCKS):
-        made = _grown(made, across_slices=False) & tissue
+        made = _grown(made, axes=(0, 1, 2)) & tissue
     return made
 
 
-def _grown(solid: Solid, *, across_slices: bool) -> Solid:
-    """The solid and its neighbours by a face, within each slice or across them too."""
+def _grown(solid: Solid, axes: tuple[int, ...] = (1, 2)) -> Solid:
+    """The solid and its neighbours along some axes; by default within each slice."""
     made = solid.copy()
-    for axis in (0, 1, 2) if across_slices else (1, 2):
+    for axis in axes:
         ahead, behind = [slice(None)] * 3, [slice(None)] * 3
         ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
         made[tuple(ahead)] |= solid[tuple(behind)]
@@ -96,12 +96,12 @@ def _grown(solid: Solid, *, across_slices: bool) -> Solid:
     return made
 
 
-def _enclosed(solid: Solid) -> Solid:
-    """The solid with what it encloses in each slice."""
+def _enclosed(solid: Solid, *, is_cut: bool) -> Solid:
+    """The solid with what it encloses in each slice; ``is_cut`` has the slice's edge close what it cuts."""
     made = solid.copy()
     for place in np.flatnonzero(solid.any(axis=(1, 2))):
         plane = made[place]
-        for edge in (plane[0], plane[-1], plane[:, 0], plane[:, -1]):
+        for edge in (plane[0], plane[-1], plane[:, 0], plane[:, -1]) if is_cut else ():
             touched = np.flatnonzero(edge)
             if len(touched):
                 edge[touched[0] : touched[-1] + 1] = True

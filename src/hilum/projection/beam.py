@@ -98,7 +98,7 @@ class Layout:
         return array[tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)]
 
     def obliquity(self) -> NDArray[np.float32]:
-        """How much longer the way through a plane is for a pixel's ray than for the central one, of the film's shape."""
+        """How much longer a pixel's ray runs through a plane than the central one does, of the film's shape."""
         squares = (self.down_mm / self.source_mm)[:, None] ** 2 + (self.across_mm / self.source_mm)[None] ** 2
         return np.sqrt(1 + squares).astype(np.float32)
 

@@ -11,7 +11,6 @@ from PIL import ImageDraw, ImageFont
 
 from .attenuation import Field
 
-
 Quanta = Literal["poisson", "smooth"]
 """X-ray quanta are counted as whole ones, or their noise is drawn as that of large numbers is."""
 
@@ -58,9 +57,7 @@ def draw_exposure(seed: int) -> Exposure:
     )
 
 
-def develop(
-    density: Field, *, spacing_mm: float, exposure: Exposure, seed: int, quanta: Quanta = "smooth"
-) -> Field:
+def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int, quanta: Quanta = "smooth") -> Field:
     """Grey values, 0 to 1, of a displayed film, from line integrals.
 
     The light behind the patient is exp(-density), veiled by scatter and counted with noise; its logarithm is
@@ -85,9 +82,7 @@ def develop(
     return np.clip(grey, 0, 1)
 
 
-def _detected(
-    density: Field, spacing_mm: float, exposure: Exposure, rng: np.random.Generator, quanta: Quanta
-) -> Field:
+def _detected(density: Field, spacing_mm: float, exposure: Exposure, rng: np.random.Generator, quanta: Quanta) -> Field:
     """Density as the detector sees it: with scatter's veil, the focal spot's blur and quantum noise."""
     light = np.exp(-density)
     light = blur(light, 0.25 / spacing_mm)

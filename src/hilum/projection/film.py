@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.geometry import PlaneGrid
-from hilum.image import Image, LabelMap, Quantity
+from hilum.image import LESIONS, LUNGS, Image, Label, LabelMap, Quantity
 from hilum.preprocessing.body import body_of
 from hilum.provenance import Origin, Step
 from hilum.settings import ProjectSettings, as_json
 
 from .attenuation import Field, mixture
-from .beam import Beam, Layout, lay_out
+from .beam import Beam, lay_out
 from .exposure import Exposure, develop
-from .rays import integrals
+from .outline import outlined
+from .rays import Rays
+from .shadows import lesions_seen, longest
 from .straight import straightened
 
 LEVELS = 65535
@@ -38,13 +40,17 @@ class Projection:
     film : RADIOGRAPH, uint16
     attenuation : ATTENUATION, float32: the line integrals that it was developed from; of ``sum`` those of the grey
     thickness_mm : way of the rays through each structure of each mask, float32, by name of mask and of structure
-    masks : by the same names as the masks that were given; where rays cross several structures of one mask, the one
-        with the longest way
+    shadows : by the same names as the masks that were given: wherever the rays run far enough through a mask; where
+        they cross several of its structures, the one with the longest way
+    masks : what of the shadows a reader outlines on a film. Whole lungs on a frontal film end at the dome of the
+        diaphragm and at the edge of the spine, and reach behind the heart. A lesion ends where it is too small a part
+        of the rays' way through lung, if lungs were given too. All else is as in ``shadows``.
     """
 
     film: Image
     attenuation: Image
     thickness_mm: Mapping[str, Mapping[str, Field]]
+    shadows: Mapping[str, LabelMap]
     masks: Mapping[str, LabelMap]
 
 
@@ -87,18 +93,54 @@ def project(
     for mask in masks.values():
         image.volume.require_same(mask.volume)
     axial, beside = straightened(image, masks)
-    beam = _beam(settings)
-    layout = lay_out(beam, axial.volume)
-    history = (image.origin, *(mask.origin for mask in masks.values()))
-    step = Step("project", as_json(settings), history)
-    made = _summed(axial, layout, step) if settings.method == "sum" else _exposed(axial, layout, settings, step)
-    film, attenuation = (replace(each, view=settings.view) for each in made)
-    thickness = {name: _thickness(mask, layout) for name, mask in beside.items()}
-    shadows = {
-        name: LabelMap(_shadow(thickness[name], mask, settings.mask_mm), layout.grid, mask.labels, step)
-        for name, mask in beside.items()
+    rays = Rays(lay_out(_beam(settings), axial.volume))
+    origin = Step("project", as_json(settings), (image.origin, *(mask.origin for mask in masks.values())))
+    make = _summed if settings.method == "sum" else _exposed
+    film, attenuation = (replace(each, view=settings.view) for each in make(axial, rays, settings, origin))
+    thickness: dict[str, Mapping[str, Field]] = {}
+    shadows: dict[str, LabelMap] = {}
+    for name, mask in beside.items():
+        ways = {number: rays.way(mask.array, number) for number in mask.labels}
+        shadow = longest(ways, settings.mask_mm)
+        thickness[name] = MappingProxyType({mask.labels[number].name: way for number, way in ways.items()})
+        shadows[name] = LabelMap(shadow, rays.layout.grid, mask.labels, origin)
+    outlines = shadows | _outlines(axial, beside, shadows, rays) if settings.view != "LATERAL" else shadows
+    outlines = outlines | _lesions(thickness, outlines)
+    return Projection(
+        film, attenuation, MappingProxyType(thickness), MappingProxyType(shadows), MappingProxyType(outlines)
+    )
+
+
+def _outlines(
+    axial: Image, masks: Mapping[str, LabelMap], shadows: Mapping[str, LabelMap], rays: Rays
+) -> dict[str, LabelMap]:
+    """Of masks of the two lungs, by name, what a reader outlines on a frontal film."""
+    return {
+        name: replace(shadows[name], array=outlined(shadows[name].array, mask.array, axial.array, rays))
+        for name, mask in masks.items()
+        if _names(mask) == _names_of(LUNGS)
     }
-    return Projection(film, attenuation, MappingProxyType(thickness), MappingProxyType(shadows))
+
+
+def _lesions(thickness: Mapping[str, Mapping[str, Field]], outlines: Mapping[str, LabelMap]) -> dict[str, LabelMap]:
+    """Of masks of lesions, by name, what shows on a film; none without a mask of the lungs."""
+    lungs = next((name for name, mask in outlines.items() if _names(mask) == _names_of(LUNGS)), None)
+    if lungs is None:
+        return {}
+    lung_mm = np.sum(list(thickness[lungs].values()), axis=0)
+    return {
+        name: replace(mask, array=lesions_seen(thickness[name], lung_mm, outlines[lungs].array))
+        for name, mask in outlines.items()
+        if _names(mask) == _names_of(LESIONS)
+    }
+
+
+def _names(mask: LabelMap) -> set[str]:
+    return _names_of(mask.labels)
+
+
+def _names_of(labels: Mapping[int, Label]) -> set[str]:
+    return {label.name for label in labels.values()}
 
 
 def _beam(settings: ProjectSettings) -> Beam:
@@ -107,68 +149,35 @@ def _beam(settings: ProjectSettings) -> Beam:
     return Beam(settings.view, settings.geometry, settings.source_mm, settings.gap_mm, settings.pitch_mm)
 
 
-def _exposed(axial: Image, layout: Layout, settings: ProjectSettings, origin: Origin) -> tuple[Image, Image]:
+def _exposed(axial: Image, rays: Rays, settings: ProjectSettings, origin: Origin) -> tuple[Image, Image]:
     """The film by the law of attenuation, and the integrals that it was made from."""
-    hounsfield = axial.array
+    hounsfield, grid = axial.array, rays.layout.grid
     if settings.remove_table:
         hounsfield = np.where(body_of(axial), hounsfield, np.asarray(NOTHING_HU, dtype=hounsfield.dtype))
-    density = integrals(hounsfield, layout, mixture(settings.energy_kev), repeat=True)
-    np.maximum(density, 0, out=density)
+    density = rays.integrals(hounsfield, mixture(settings.energy_kev), repeat=True)
     exposure = Exposure(
         photons=settings.photons, scatter=settings.scatter, contrast=settings.contrast, brightness=settings.brightness,
         sharpening=settings.sharpening, flattening=settings.flattening, marker=settings.marker,
     )  # fmt: skip
-    pitch = _pitch(layout.grid)
-    grey = develop(density, spacing_mm=pitch, exposure=exposure, seed=settings.seed, quanta="poisson")
-    film = Image(_sixteen_bits(grey), layout.grid, Quantity.RADIOGRAPH, origin)
-    return film, Image(density, layout.grid, Quantity.ATTENUATION, origin)
+    grey = develop(density, spacing_mm=_pitch(grid), exposure=exposure, seed=settings.seed, quanta="poisson")
+    film = Image(_sixteen_bits(grey), grid, Quantity.RADIOGRAPH, origin)
+    return film, Image(density, grid, Quantity.ATTENUATION, origin)
 
 
-def _summed(axial: Image, layout: Layout, origin: Origin) -> tuple[Image, Image]:
-    """The predecessor's film: 8-bit grey of each slice, summed along straight columns, brightest made white.
+def _summed(axial: Image, rays: Rays, _settings: ProjectSettings, origin: Origin) -> tuple[Image, Image]:
+    """The predecessor's film: 8-bit grey of each slice, summed along straight columns, the brightest made white.
 
     Only the size of its pixels is put right: there a slice is as high as another, however thick it is.
     """
     low, high = float(axial.array.min()), float(axial.array.max())
-    grey = np.rint((axial.array.astype(np.float32) - low) * np.float32(255 / max(high - low, 1))).astype(np.uint8)
-    made = integrals(grey, layout, _as_they_are)
-    return (
-        Image(_sixteen_bits(made / max(float(made.max()), 1.0)), layout.grid, Quantity.RADIOGRAPH, origin),
-        Image(made, layout.grid, Quantity.ATTENUATION, origin),
-    )
+    grey = np.rint((axial.array.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1)))
+    made = rays.integrals(grey.astype(np.uint8), _as_they_are)
+    film = Image(_sixteen_bits(made / max(float(made.max()), 1.0)), rays.layout.grid, Quantity.RADIOGRAPH, origin)
+    return film, Image(made, rays.layout.grid, Quantity.ATTENUATION, origin)
 
 
 def _as_they_are(voxels: NDArray[Any]) -> Field:
     return voxels.astype(np.float32)
-
-
-def _thickness(mask: LabelMap, layout: Layout) -> Mapping[str, Field]:
-    """Way of the rays through each structure of a mask, in mm."""
-    made: dict[str, Field] = {}
-    for number, label in mask.labels.items():
-
-        def share(voxels: NDArray[Any], number: int = number) -> Field:
-            return (voxels == number).astype(np.float32)
-
-        made[label.name] = (
-            integrals(mask.array, layout, share)
-            if mask.pixels(label.name)
-            else np.zeros(layout.grid.shape, dtype=np.float32)
-        )
-    return MappingProxyType(made)
-
-
-def _shadow(thickness: Mapping[str, Field], mask: LabelMap, least_mm: float) -> NDArray[np.uint8]:
-    """Where the rays run at least so far through a mask, the number of the structure with the longest way."""
-    total = np.zeros(next(iter(thickness.values())).shape, dtype=np.float32)
-    longest, made = np.zeros_like(total), np.zeros(total.shape, dtype=np.uint8)
-    for name, way in thickness.items():
-        total += way
-        ahead = way > longest
-        made[ahead] = mask.number(name)
-        longest[ahead] = way[ahead]
-    made[total < least_mm] = 0
-    return made
 
 
 def _sixteen_bits(grey: Field) -> NDArray[np.uint16]:

@@ -28,36 +28,99 @@ Pixel = Literal["area", "point"]
 Values = Callable[[NDArray[Any]], Field]
 """From stored voxels to what is integrated, per mm, float32: a curve of attenuation, or a mask's 0 and 1."""
 
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""From where to where along (rays, down, across)."""
+
 _BLOCK_ROWS, _BLOCK_COLUMNS = 128, 64
 """Pixels that are made in one product: the weights of neighbours overlap, and those of distant ones do not."""
 
 
-def integrals(
-    axial: NDArray[Any], layout: Layout, values: Values, *, pixel: Pixel = "area", repeat: bool = False
-) -> Field:
-    """Line integrals of a volume on the pixels of a film.
+class Rays:
+    """The rays of a film, through as many volumes as there are on one grid.
 
     Parameters
     ----------
-    axial : (slices, rows, columns), axial
-    layout : of the rays
-    values : what a voxel contributes per mm
-    pixel : what a pixel holds
-    repeat : rays that leave the volume over its first or last slice go on through that slice; otherwise through
-        nothing. The sides are always followed by nothing.
-
-    Returns
-    -------
-    float32, of the film's shape
+    layout : of the volumes and the film
+    pixel : what a pixel of the film holds
     """
-    turned = layout.turned(axial)
-    if np.isinf(layout.source_mm):
-        plane = column_sums(axial, layout, values)
-        return _from_planes(plane[None], layout, lambda part: part, pixel, repeat)
-    made = _from_planes(turned, layout, values, pixel, repeat)
-    made *= np.float32(layout.spacing_mm[0])
-    made *= layout.obliquity()
-    return made
+
+    def __init__(self, layout: Layout, pixel: Pixel = "area") -> None:
+        self.layout = layout
+        self._is_parallel = bool(np.isinf(layout.source_mm))
+        magnification = np.ones(1) if self._is_parallel else layout.magnification
+        self._down = Weights(layout.down_mm, magnification, layout.shape[1], layout.spacing_mm[1], pixel)
+        self._across = Weights(layout.across_mm, magnification, layout.shape[2], layout.spacing_mm[2], pixel)
+        self._columns: dict[int, tuple[int, Field]] = {}
+
+    def integrals(self, axial: NDArray[Any], values: Values, *, repeat: bool = False) -> Field:
+        """Line integrals of a volume on the pixels of the film: float32, of the film's shape.
+
+        Parameters
+        ----------
+        axial : (slices, rows, columns), axial
+        values : what a voxel contributes per mm
+        repeat : rays that leave the volume over its first or last slice go on through that slice; otherwise through
+            nothing. Beyond the sides there is always nothing.
+        """
+        if self._is_parallel:
+            return self._seen(column_sums(axial, self.layout, values)[None], _as_it_is, repeat)
+        made = self._seen(self.layout.turned(axial), values, repeat)
+        made *= np.float32(self.layout.spacing_mm[0])
+        made *= self.layout.obliquity()
+        return made
+
+    def way(self, axial: NDArray[Any], number: int) -> Field:
+        """Length of the rays' way through the voxels that hold a number, in mm: float32, of the film's shape."""
+        made = np.zeros(self.layout.grid.shape, dtype=np.float32)
+        inside = self.layout.turned(axial) == number
+        if self._is_parallel or not inside.any():
+            return self.integrals(axial, lambda voxels: (voxels == number).astype(np.float32)) if inside.any() else made
+        seen = inside.any(axis=0)
+        box = tuple(_extent(line) for line in (inside.any(axis=(1, 2)), seen.any(axis=1), seen.any(axis=0)))
+        made = self._seen(inside, _as_it_is, False, (box[0], box[1], box[2]))
+        made *= np.float32(self.layout.spacing_mm[0])
+        made *= self.layout.obliquity()
+        return made
+
+    def _seen(self, planes: NDArray[Any], values: Values, repeat: bool, box: Box | None = None) -> Field:
+        """Sums over planes of (planes, down, across), each seen through its own magnification, of the film's shape.
+
+        All outside ``box`` counts for nothing.
+        """
+        (near, far), high, wide = box or ((0, len(planes)), (0, planes.shape[1]), (0, planes.shape[2]))
+        shape = self.layout.grid.shape
+        made = np.zeros(shape, dtype=np.float32)
+        for top in range(0, shape[0], _BLOCK_ROWS):
+            first, weights = self._down.block(top, top + _BLOCK_ROWS, repeat=repeat)
+            if first >= high[1] or first + weights.shape[1] <= high[0]:
+                continue
+            slab = values(planes[near:far, first : first + weights.shape[1]])
+            rows = np.empty((planes.shape[2], far - near, weights.shape[2]), dtype=np.float32)
+            np.matmul(slab.transpose(0, 2, 1), weights[near:far], out=rows.transpose(1, 0, 2))
+            for at in range(0, shape[1], _BLOCK_COLUMNS):
+                left, factors = self._column(at)
+                if left < wide[1] and left + len(factors) > wide[0]:
+                    seen = rows[left : left + len(factors)].reshape(-1, rows.shape[2])
+                    flat = factors[:, near:far].reshape(-1, factors.shape[2])
+                    made[top : top + _BLOCK_ROWS, at : at + _BLOCK_COLUMNS] = seen.T @ flat
+        return made
+
+    def _column(self, at: int) -> tuple[int, Field]:
+        """First voxel that a block of columns sees, and weights (voxels, planes, pixels), made once."""
+        if at not in self._columns:
+            first, weights = self._across.block(at, at + _BLOCK_COLUMNS)
+            self._columns[at] = first, np.ascontiguousarray(weights.transpose(1, 0, 2))
+        return self._columns[at]
+
+
+def _as_it_is(voxels: NDArray[Any]) -> Field:
+    return voxels.astype(np.float32, copy=False)
+
+
+def _extent(line: NDArray[np.bool_]) -> tuple[int, int]:
+    """First place that is true, and the one after the last."""
+    found = np.flatnonzero(line)
+    return int(found[0]), int(found[-1]) + 1
 
 
 def column_sums(axial: NDArray[Any], layout: Layout, values: Values) -> Field:
@@ -97,28 +160,10 @@ class _Bent:
         return np.float32(curve.slope) * thin + np.float32(curve.more) * dense
 
 
-def _from_planes(planes: NDArray[Any], layout: Layout, values: Values, pixel: Pixel, repeat: bool) -> Field:
-    """Sums over planes of (planes, down, across), each seen through its own magnification, of the film's shape."""
-    magnification = layout.magnification if len(planes) > 1 else np.ones(1)
-    down = _Weights(layout.down_mm, magnification, planes.shape[1], layout.spacing_mm[1], pixel)
-    across = _Weights(layout.across_mm, magnification, planes.shape[2], layout.spacing_mm[2], pixel)
-    columns = [across.block(at, at + _BLOCK_COLUMNS) for at in range(0, len(layout.across_mm), _BLOCK_COLUMNS)]
-    made = np.empty((len(layout.down_mm), len(layout.across_mm)), dtype=np.float32)
-    for top in range(0, len(made), _BLOCK_ROWS):
-        first, weights = down.block(top, top + _BLOCK_ROWS, repeat=repeat)
-        slab = values(planes[:, first : first + weights.shape[1]])
-        rows = np.matmul(slab.transpose(0, 2, 1), weights)
-        rows = np.ascontiguousarray(rows.transpose(1, 0, 2))
-        for number, (left, factors) in enumerate(columns):
-            seen = rows[left : left + factors.shape[1]].reshape(-1, rows.shape[2])
-            at = number * _BLOCK_COLUMNS
-            flat = factors.transpose(1, 0, 2).reshape(-1, factors.shape[2])
-            made[top : top + _BLOCK_ROWS, at : at + _BLOCK_COLUMNS] = seen.T @ flat
-    return made
-
-
-class _Weights:
+class Weights:
     """What pixels along one axis of a film see of the voxels along that axis, plane by plane.
+
+    Between voxels a volume is a straight line; a pixel holds its mean over the pixel's width, or its value there.
 
     Parameters
     ----------
@@ -130,46 +175,48 @@ class _Weights:
     """
 
     def __init__(
-        self, detector_mm: Field, magnification: Field, count: int, spacing_mm: float, pixel: Pixel
+        self,
+        detector_mm: NDArray[np.float64],
+        magnification: NDArray[np.float64],
+        count: int,
+        spacing_mm: float,
+        pixel: Pixel,
     ) -> None:
         self._count = count
-        self._centres = detector_mm[None] / magnification[:, None] / spacing_mm + (count - 1) / 2
-        pitch = float(detector_mm[1] - detector_mm[0]) if len(detector_mm) > 1 else 0.0
-        self._widths = (pitch if pixel == "area" else 0.0) / magnification / spacing_mm
+        pitch = float(detector_mm[1] - detector_mm[0]) if len(detector_mm) > 1 else spacing_mm
+        self._widths = (pitch if pixel == "area" else 0.0) / magnification[:, None] / spacing_mm
+        self._lows = detector_mm[None] / magnification[:, None] / spacing_mm + (count - 1) / 2 - self._widths / 2
 
     def block(self, start: int, stop: int, *, repeat: bool = False) -> tuple[int, Field]:
-        """First voxel that the pixels from ``start`` to ``stop`` see, and weights (planes, voxels, pixels).
+        """First voxel that the pixels from ``start`` to ``stop`` see, and weights (planes, voxels, pixels), float32.
 
         ``repeat`` has the voxels at both ends stand for all that lie beyond them.
         """
-        centres = self._centres[:, start:stop]
-        half = self._widths[:, None] / 2
-        low = int(np.floor((centres - half).min())) - 1
-        high = int(np.ceil((centres + half).max())) + 2
-        first, last = (min(max(edge, 0), self._count) for edge in (low, high))
-        if first == last:
-            first, last = (0, 1) if high <= 0 else (self._count - 1, self._count)
-        voxels = np.arange(low, high)[None, :, None]
-        offset = (centres[:, None] - voxels).astype(np.float32)
-        weights = _seen(offset, self._widths.astype(np.float32)[:, None, None])
-        inside = weights[:, max(first - low, 0) : max(last - low, 0)]
-        if inside.shape[1] < last - first:
-            inside = np.zeros((len(weights), last - first, weights.shape[2]), dtype=np.float32)
-        inside = np.ascontiguousarray(inside)
-        if repeat:
-            inside[:, 0] += weights[:, : max(first - low, 0)].sum(axis=1) if first == 0 else 0
-            inside[:, -1] += weights[:, max(last - low, 0) :].sum(axis=1) if last == self._count else 0
-        return first, inside
+        lows, widths = self._lows[:, start:stop], self._widths
+        base = np.floor(lows).astype(np.intp)
+        taps = int(np.ceil(widths.max())) + 2
+        first = min(max(int(base.min()), 0), self._count - 1)
+        last = min(max(int(base.max()) + taps, first + 1), self._count)
+        made = np.zeros((len(lows), last - first, lows.shape[1]), dtype=np.float32)
+        planes, pixels = np.arange(len(lows))[:, None], np.arange(lows.shape[1])[None]
+        part, widths = (lows - base).astype(np.float32), widths.astype(np.float32)
+        for tap in range(taps):
+            share = _share(part - tap, widths)
+            voxel = base + tap
+            if not repeat:
+                share *= (voxel >= 0) & (voxel < self._count)
+            made[planes, np.clip(voxel, first, last - 1) - first, pixels] += share
+        return first, made
 
 
-def _seen(offset: Field, width: Field) -> Field:
-    """Share of a voxel's value in a pixel of a width at an offset, both in voxels: linear interpolation, averaged."""
+def _share(low: Field, width: Field) -> Field:
+    """What a pixel from ``low`` on, so far from a voxel in voxels, sees of the voxel's value."""
     if not width.any():
-        return np.maximum(1 - np.abs(offset), 0)
-    return (_below(offset + width / 2) - _below(offset - width / 2)) / width
+        return np.maximum(1 - np.abs(low), 0)
+    return (_below(low + width) - _below(low)) / width
 
 
 def _below(position: Field) -> Field:
-    """Integral of linear interpolation's hat from its left foot to a position."""
+    """Integral of a voxel's hat, which linear interpolation gives it, from its left foot to a position."""
     inside = np.clip(position, -1, 1)
-    return np.where(inside < 0, (1 + inside) ** 2 / 2, 1 - (1 - inside) ** 2 / 2)
+    return np.float32(0.5) + inside - np.abs(inside) * inside * np.float32(0.5)

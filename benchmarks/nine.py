@@ -40,7 +40,7 @@ class Network:
     Attributes
     ----------
     name : as in the article
-    architecture : its class in segmentation-models-pytorch
+    architecture : in :data:`hilum.training.architectures.ARCHITECTURES`
     encoder : in that library's names of the time
     size_px : side of the square input
     published : figures to compare with
@@ -56,7 +56,7 @@ class Network:
     @property
     def key(self) -> str:
         """For names of files."""
-        return f"{self.stage}-{self.architecture.lower()}"
+        return f"{self.stage}-{self.architecture.replace('+', 'plus').replace('-', '')}"
 
 
 def _lungs(name: str, architecture: str, encoder: str, size: int, published: Published) -> Network:
@@ -68,38 +68,39 @@ def _lesions(name: str, architecture: str, encoder: str, size: int, batch: int) 
 
 
 NETWORKS = (
-    _lungs("U-net", "Unet", "se_resnext101_32x4d", 384, Published(24, 21, 55.9, 35.6, (0.960, 0.960, 0.962))),
-    _lungs("U-net++", "UnetPlusPlus", "efficientnet-b1", 384, Published(32, 24, 9.1, 11.5, (0.956, 0.959, 0.960))),
-    _lungs("DeepLabV3", "DeepLabV3", "efficientnet-b0", 512, Published(16, 24, 7.3, 13.4, (0.960, 0.960, 0.961))),
-    _lungs("DeepLabV3+", "DeepLabV3Plus", "efficientnet-b1", 512, Published(20, 22, 7.4, 2.2, (0.962, 0.960, 0.963))),
-    _lungs("FPN", "FPN", "efficientnet-b0", 544, Published(32, 23, 5.8, 9.1, (0.962, 0.960, 0.962))),
-    _lungs("Linknet", "Linknet", "timm-regnetx_064", 480, Published(24, 24, 29.3, 39.9, (0.965, 0.959, 0.961))),
-    _lungs("PSPNet", "PSPNet", "timm-regnety_064", 480, Published(40, 23, 29.7, 14.4, (0.959, 0.959, 0.960))),
-    _lungs("PAN", "PAN", "efficientnet-b0", 512, Published(32, 24, 4.1, 0.3, (0.961, 0.960, 0.962))),
-    _lungs("MA-Net", "MAnet", "efficientnet-b2", 512, Published(24, 24, 13.4, 9.9, (0.956, 0.959, 0.961))),
-    _lesions("U-net", "Unet", "dpn98", 544, 12),
-    _lesions("U-net++", "UnetPlusPlus", "timm-regnety_032", 480, 20),
-    _lesions("DeepLabV3", "DeepLabV3", "efficientnet-b2", 480, 10),
-    _lesions("DeepLabV3+", "DeepLabV3Plus", "timm-regnetx_032", 480, 36),
-    _lesions("FPN", "FPN", "efficientnet-b0", 384, 64),
-    _lesions("Linknet", "Linknet", "efficientnet-b0", 416, 48),
-    _lesions("PSPNet", "PSPNet", "efficientnet-b0", 384, 96),
-    _lesions("PAN", "PAN", "se_resnet50", 416, 48),
-    _lesions("MA-Net", "MAnet", "timm-regnetx_064", 544, 18),
+    _lungs("U-net", "unet", "se_resnext101_32x4d", 384, Published(24, 21, 55.9, 35.6, (0.960, 0.960, 0.962))),
+    _lungs("U-net++", "unet++", "efficientnet-b1", 384, Published(32, 24, 9.1, 11.5, (0.956, 0.959, 0.960))),
+    _lungs("DeepLabV3", "deeplabv3", "efficientnet-b0", 512, Published(16, 24, 7.3, 13.4, (0.960, 0.960, 0.961))),
+    _lungs("DeepLabV3+", "deeplabv3+", "efficientnet-b1", 512, Published(20, 22, 7.4, 2.2, (0.962, 0.960, 0.963))),
+    _lungs("FPN", "fpn", "efficientnet-b0", 544, Published(32, 23, 5.8, 9.1, (0.962, 0.960, 0.962))),
+    _lungs("Linknet", "linknet", "timm-regnetx_064", 480, Published(24, 24, 29.3, 39.9, (0.965, 0.959, 0.961))),
+    _lungs("PSPNet", "pspnet", "timm-regnety_064", 480, Published(40, 23, 29.7, 14.4, (0.959, 0.959, 0.960))),
+    _lungs("PAN", "pan", "efficientnet-b0", 512, Published(32, 24, 4.1, 0.3, (0.961, 0.960, 0.962))),
+    _lungs("MA-Net", "ma-net", "efficientnet-b2", 512, Published(24, 24, 13.4, 9.9, (0.956, 0.959, 0.961))),
+    _lesions("U-net", "unet", "dpn98", 544, 12),
+    _lesions("U-net++", "unet++", "timm-regnety_032", 480, 20),
+    _lesions("DeepLabV3", "deeplabv3", "efficientnet-b2", 480, 10),
+    _lesions("DeepLabV3+", "deeplabv3+", "timm-regnetx_032", 480, 36),
+    _lesions("FPN", "fpn", "efficientnet-b0", 384, 64),
+    _lesions("Linknet", "linknet", "efficientnet-b0", 416, 48),
+    _lesions("PSPNet", "pspnet", "efficientnet-b0", 384, 96),
+    _lesions("PAN", "pan", "se_resnet50", 416, 48),
+    _lesions("MA-Net", "ma-net", "timm-regnetx_064", 544, 18),
 )
 """Nine of each stage."""
 
 
-def build(network: Network, *, encoder: str | None = None) -> Any:
-    """The network with random weights: one channel of raw numbers, and in stage II the verdict on the film as well.
+def build(network: Network, *, encoder: str = "", encoder_weights: str = "none") -> Any:
+    """The network: one channel of raw numbers, and in stage II the verdict on the film as well.
 
     Parameters
     ----------
     network : which
     encoder : another one in place of the published, in today's names
+    encoder_weights : ``none`` for random ones, ``imagenet`` for those that a package carries
     """
-    import segmentation_models_pytorch as smp
+    from hilum.training.architectures import build
 
     name = encoder or network.encoder.replace("timm-regnet", "tu-regnet")
-    head = {"pooling": "avg", "dropout": 0.2, "classes": 1} if network.stage == "lesions" else None
-    return getattr(smp, network.architecture)(name, encoder_weights=None, in_channels=3, classes=1, aux_params=head)
+    has_verdict = network.stage == "lesions"
+    return build(network.architecture, encoder=name, encoder_weights=encoder_weights, classification=has_verdict)

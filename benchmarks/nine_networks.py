@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 from measure import machine, table
-from nine import NETWORKS, Network, Stage
+from nine import NETWORKS, Network, Stage, build
 from numpy.typing import NDArray
 from speed import films_a_second, looker
 
@@ -122,14 +122,6 @@ def batches(films: Sequence[Film], size: int) -> Iterator[tuple[Any, Any]]:
             pictures.append(stretch_grey(expose_anyhow(seen(films[at].grey, placement), how.intensity, rng)))
             truths.append(seen_labels(films[at].truth, placement, 0).astype(np.float32))
         yield torch.from_numpy(np.stack(pictures)[:, None]), torch.from_numpy(np.stack(truths)[:, None])
-
-
-def made(network: Network) -> Any:
-    """The network with the weights that it starts from."""
-    from hilum.training.networks import body
-
-    head = {"aux_params": {"pooling": "avg", "dropout": 0.2, "classes": 1}} if network.stage == "lesions" else {}
-    return body(network.architecture, ENCODER, 1, pretrained=True, **head)
 
 
 def looked(model: Any, film: Any) -> tuple[Any, Any]:
@@ -229,7 +221,7 @@ def figures(network: Network, films: Sequence[Film], given: argparse.Namespace) 
 
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
-    model = made(network)
+    model = build(network, encoder=ENCODER, encoder_weights="imagenet")
     curve = fit(model, [film for film in films if film.case.split == "train"], given.size, 60 * given.minutes)
     _write_curve(given.folder / f"{network.key}.csv", curve)
     torch.save(model.state_dict(), given.folder / f"{network.key}.pt")

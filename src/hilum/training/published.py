@@ -1,8 +1,8 @@
 """The published two-stage networks of films, from the state dicts that they were published as.
 
 These were written by segmentation-models-pytorch 0.1.3 with timm 0.3.2. Today's libraries name some layers otherwise
-and dilate some encoders otherwise; both are undone here, so that the outputs are those of the old libraries, which
-``benchmarks/check_published_layouts.py`` shows.
+and pad and dilate some encoders otherwise; all that is undone here, so that the outputs are those of the old libraries,
+which ``benchmarks/check_published_layouts.py`` shows.
 
 References
 ----------
@@ -81,10 +81,25 @@ def empty(which: PublishedNetwork) -> nn.Module:
     make = getattr(smp, CLASSES[which.architecture])
     encoder = which.encoder.replace("timm-", "tu-")
     network: Any = make(encoder, encoder_weights=None, in_channels=3, classes=1, aux_params=head)
+    if which.encoder.startswith("efficientnet"):
+        _pad_by_even_sizes(network.encoder)
     if of_timm:
         for stage, rate in _DILATED.get(CLASSES[which.architecture], {}).items():
             _dilate(getattr(network.encoder.model, stage), rate)
     return network
+
+
+def _pad_by_even_sizes(encoder: nn.Module) -> None:
+    """Convolutions with a stride padded for pictures of even sides, wherever they stand in the encoder.
+
+    The old library took the size of ImageNet's pictures for that of all features; today's follows it down, and comes
+    to odd sizes in efficientnet-b1 and b2.
+    """
+    for layer in encoder.modules():
+        if isinstance(layer, nn.Conv2d) and layer.stride[0] > 1 and hasattr(layer, "static_padding"):
+            total = layer.kernel_size[0] - layer.stride[0]
+            before, after = total // 2, total - total // 2
+            layer.static_padding = nn.ZeroPad2d((before, after, before, after))
 
 
 def _dilate(stage: nn.Module, rate: int) -> None:

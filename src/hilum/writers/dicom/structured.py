@@ -220,4 +220,4 @@ def _reasons(group: Group) -> Iterator[str]:
             where = f" ({number.region})" if number.region else ""
             absent.setdefault(number.value.reason, []).append(f"{number.name.meaning}{where}")
     for reason, names in absent.items():
-        yield f"{', '.join(names)}: {reason}"
+        yield f"{'; '.join(names)}: {reason}"

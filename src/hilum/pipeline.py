@@ -246,6 +246,7 @@ def _case(
         brixia=lesions.brixia,
         zone_evidence=lesions.affected,
         six_zone_threshold=networks.lesions.card.threshold("six-zone"),
+        six_zone_spread=networks.lesions.card.thresholds.get("six-zone-spread", 0.0),
     )
     probability: dict[str, NDArray[np.float32]] = {}
     if settings.output.probability:

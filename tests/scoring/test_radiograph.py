@@ -11,6 +11,7 @@ from hilum.scoring.radiograph import brixia, extent_grade, geographic_extent, op
 from hilum.segmentation.zones import ZONES
 
 ABSENT = NotMeasured("the left lung was not found")
+CURVE = {"threshold": 0.25, "spread": 0.15}
 unit = st.floats(0, 1)
 
 
@@ -58,6 +59,48 @@ class TestSixZone:
             six_zone(by_zone(*map(max, pairs)), threshold=threshold),
         )
         assert 0 <= low.value <= high.value <= 6
+
+
+class TestExpectedSixZone:
+    """Zones are counted by as many readers as the logistic curve through the threshold says."""
+
+    def test_zones_that_are_each_a_little_affected_count_together(self):
+        made = six_zone(dict.fromkeys(ZONES, 0.2), **CURVE, method="zone-evidence")
+        assert made.value == 3  # 6 / (1 + exp(1 / 3)) = 2.5
+        assert made.settings == {"threshold": 0.25, "spread": 0.15}
+        assert made.method == "zone-evidence"
+
+    def test_those_that_most_readers_count_are_the_affected_ones(self):
+        made = six_zone(by_zone(0.1, 0.5, 0.3, 0.0, 0.9, 0.2), **CURVE)
+        assert made.value == 3  # 0.27 + 0.84 + 0.58 + 0 + 0.99 + 0.42 = 3.1
+        assert made.parts == by_zone(0, 1, 1, 0, 1, 0)
+
+    def test_zones_without_any_opacity_never_count(self):
+        assert six_zone(dict.fromkeys(ZONES, 0.0), **CURVE).value == 0
+        assert six_zone(by_zone(0, 0, 1.0, 0, 0, 0), **CURVE).parts == by_zone(0, 0, 1, 0, 0, 0)
+        assert six_zone(dict.fromkeys(ZONES, 1.0), **CURVE).value == 6
+
+    def test_absent_zones_stay_absent(self):
+        made = six_zone(by_zone(1.0, 1.0, 0.01, ABSENT, ABSENT, ABSENT), **CURVE)
+        assert made.value == ABSENT
+        assert made.parts == by_zone(1, 1, 0, ABSENT, ABSENT, ABSENT)
+
+    @pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan])
+    def test_a_spread_out_of_range_is_a_slip(self, wrong):
+        with pytest.raises(ValueError, match="spread"):
+            six_zone(dict.fromkeys(ZONES, 0.5), spread=wrong)
+
+    @given(st.lists(st.tuples(unit, unit), min_size=6, max_size=6), unit, unit)
+    def test_it_never_falls_as_ratios_grow_and_is_the_sum_of_its_parts(self, pairs, threshold, spread):
+        low, high = (six_zone(by_zone(*map(end, pairs)), threshold=threshold, spread=spread) for end in (min, max))
+        assert 0 <= low.value <= high.value <= sum(max(pair) > 0 for pair in pairs)
+        assert low.value == sum(low.parts.values())
+
+    @given(st.lists(unit, min_size=6, max_size=6), unit)
+    def test_the_sharpest_curve_is_the_threshold(self, ratios, threshold):
+        near = [ratio for ratio in ratios if abs(ratio - threshold) < 1e-6]
+        sharp = six_zone(by_zone(*ratios), threshold=threshold, spread=1e-9)
+        assert near or sharp.parts == six_zone(by_zone(*ratios), threshold=threshold).parts
 
 
 class TestGeographicExtent:

@@ -41,6 +41,14 @@ def test_below_the_threshold_of_disease_there_is_nothing(film, lesion_network):
     assert set(stage.affected.values()) == set(stage.brixia.values()) == {0.0}
 
 
+def test_where_nothing_is_drawn_no_zone_is_affected(film, lesion_network):
+    image = film()
+    stage = segment_lesions(image, lungs_on(image, 1, 2), lesion_network(0.4))  # under the threshold of opacity
+    assert not stage.lesions.array.any()
+    assert set(stage.affected.values()) == {0.0}
+    assert set(stage.brixia.values()) == {1.5}
+
+
 def test_one_lung_has_lesions_on_its_side_only(film, lesion_network):
     image = film()
     lungs = lungs_on(image, 2)

@@ -9,16 +9,15 @@ from PIL import Image
 from hilum.datasets.films import FilmCase
 from hilum.preprocessing.radiograph import Window
 from hilum.segmentation.lesions import Seen
-from hilum.training.thresholds import DISEASE_STEPS, HEALTHY, STEPS, Observed, counts, for_lesions
+from hilum.training.thresholds import DISEASE_STEPS, HEALTHY, Observed, counts, for_lesions
 
 SHAPE = (40, 40)
 
 
-def seen(disease, affected, *, share=None, level=0.0):
+def seen(disease, share, *, level=0.6):
     """What a network says of a film whose lungs fill it; opacity of one level on its upper half."""
     opacity = np.zeros(SHAPE, dtype=np.uint8)
     opacity[:20] = round(255 * level)
-    zones = np.array([affected] * 6 if np.isscalar(affected) else affected, dtype=np.float32)
     return Seen(
         lungs=np.ones(SHAPE, dtype=np.uint8),
         window=Window(0, 0, SHAPE[0]),
@@ -26,8 +25,8 @@ def seen(disease, affected, *, share=None, level=0.0):
         consolidation=np.zeros(SHAPE, dtype=np.uint8),
         disease=disease,
         brixia=np.zeros(6, dtype=np.float32),
-        affected=zones,
-        share=zones if share is None else np.full(6, share, dtype=np.float32),
+        affected=np.zeros(6, dtype=np.float32),
+        share=np.array([share] * 6 if np.isscalar(share) else share, dtype=np.float32),
     )
 
 
@@ -35,12 +34,12 @@ def case(name="film", finding="", **known):
     return FilmCase(name, name, "val", "scored", "made up", finding, "PA", Path(f"{name}.png"), **known)
 
 
-def healthy(disease, affected):
-    return Observed(case(finding="No Finding"), seen(disease, affected))
+def healthy(disease, share, *, level=0.6):
+    return Observed(case(finding="No Finding"), seen(disease, share, level=level))
 
 
-def scored(points, disease=0.99, at=0.8):
-    zones = [at] * points + [0.02] * (6 - points)
+def scored(points, disease=0.99):
+    zones = [0.95] * points + [0.02] * (6 - points)
     return Observed(case(six_zone_r=float(points)), seen(disease, zones))
 
 
@@ -58,9 +57,8 @@ def outlined(path, disease, level=0.6):
 
 
 def share_at_zero(films, chosen):
-    row = int(np.argmin(np.abs(DISEASE_STEPS - chosen["disease"])))
-    column = int(np.argmin(np.abs(STEPS - chosen["six-zone"])))
-    return (counts([each.seen for each in films], chosen["opacity-weight"])[:, row, column] == 0).mean()
+    at = int(np.argmin(np.abs(DISEASE_STEPS - chosen["disease"])))
+    return (counts([each.seen for each in films], chosen["opacity"])[:, at] == 0).mean()
 
 
 def test_healthy_films_that_are_called_diseased_do_not_hide_the_lesions_of_others(outline):
@@ -83,24 +81,17 @@ def test_the_lowest_disease_threshold_of_equals_is_taken():
     assert for_lesions([scored(points) for points in (1, 3, 6)])["disease"] == DISEASE_STEPS[0] == 0.3
 
 
-def test_where_too_few_healthy_films_can_score_zero_as_many_as_can_do():
+def test_where_too_few_healthy_films_can_score_zero_as_many_as_can_do(outline):
     films = [healthy(0.99, 0.99) for _ in range(4)] + [healthy(0.42, 0.9) for _ in range(6)]
-    chosen = for_lesions([*films, scored(3), scored(4)])
+    chosen = for_lesions([*films, scored(3), scored(4), outlined(outline, 0.99)])
     assert share_at_zero(films, chosen) == 0.6
     assert chosen["disease"] == 0.45
 
 
-def test_a_zone_threshold_lies_between_what_counts_and_what_does_not():
-    films = [scored(points, at=0.55) for points in range(1, 7)]
-    for each in films:
-        each.seen.affected[each.seen.affected < 0.5] = 0.35
-    assert 0.35 <= for_lesions(films)["six-zone"] < 0.55
-
-
-def test_the_weight_goes_to_what_tells_the_zones_apart():
-    told = Observed(case(six_zone_r=6.0), seen(0.9, 0.1, share=0.9))
-    untold = Observed(case(six_zone_r=0.0), seen(0.9, 0.9, share=0.1))
-    assert for_lesions([told, untold])["opacity-weight"] > 0.5
+def test_a_diseased_film_on_which_nothing_is_drawn_scores_zero():
+    films = [healthy(0.99, 0.3, level=0.1) for _ in range(9)]
+    assert not counts([each.seen for each in films], 0.5).any()
+    assert for_lesions([*films, scored(3)]) == {"disease": 0.3}
 
 
 def test_opacity_is_the_middle_of_the_best(outline):
@@ -116,10 +107,8 @@ def test_films_without_anything_known_choose_nothing():
     assert for_lesions([healthy(0.1, 0.1)]) == {}
 
 
-def test_counts_are_zero_below_the_disease_threshold_and_zones_count_above_theirs():
-    made = counts([seen(0.5, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])], 0.0)[0]
+def test_counts_are_zero_below_the_disease_threshold():
+    made = counts([seen(0.5, 0.95), seen(0.99, [0.95, 0.95, 0, 0, 0, 0])], 0.5)
     at = int(np.argmin(np.abs(DISEASE_STEPS - 0.5)))
-    assert made[: at + 1, 0].tolist() == [6] * (at + 1)
-    assert not made[at + 1 :].any()
-    assert made[0, -1] == 0
-    assert (np.diff(made[0]) <= 0).all()
+    assert made[0].tolist() == [6] * (at + 1) + [0] * (len(DISEASE_STEPS) - at - 1)
+    assert made[1].tolist() == [2] * len(DISEASE_STEPS)

@@ -148,6 +148,13 @@ def test_a_zone_that_counts_by_the_networks_evidence(case):
     assert "evidence for it, on a scale from 0 to 1, is above 0.46" in text
 
 
+def test_zones_that_readers_are_expected_to_count(case):
+    six = replace(case.scores["six-zone"], method="zone-evidence", settings={"threshold": 0.25, "spread": 0.15})
+    text = Page(report(replace(case, scores={**case.scores, "six-zone": six}))).text
+    assert "the number of zones that readers are expected to count" in text
+    assert "half of them count a zone at 25 %" in text
+
+
 def test_spacing_says_where_it_holds(make_case, page):
     assert "0.15 × 0.2 mm at the detector" in Page(report(make_case(spacing_mm=(0.2, 0.15)))).text
     assert "Pixel spacing not stated" in page.text

@@ -31,6 +31,8 @@ from hilum.writers import write_case
 from hilum.writers.tables import write_results
 from hilum.writers.whole import write_error
 
+from .heap import keep_memory
+
 if TYPE_CHECKING:
     from hilum.readers.dicom_source import DicomSource
 
@@ -127,6 +129,8 @@ def analyse_all(
     """
     require_writable(output)
     waiting = list(entries)
+    if len(waiting) > 1:
+        keep_memory()
     networks = open_networks(settings, many=len(waiting) > 1)
     outcomes: dict[int, Outcome] = {}
     turn = threading.Lock()

@@ -123,14 +123,23 @@ def reach(small: NDArray[np.uint8], window: Window, shape: tuple[int, int]) -> B
     return (slice(top, bottom), slice(left, right)) if bottom > top and right > left else None
 
 
-def enlarged(small: NDArray[np.uint8], window: Window, box: Box) -> NDArray[np.uint8]:
-    """A part of a film, of the box's shape, from a map seen through a window."""
+def enlarged(small: NDArray[np.uint8], window: Window, box: Box, *, smooth: bool = True) -> NDArray[np.uint8]:
+    """A part of a film, of the box's shape, from a map seen through a window.
+
+    Parameters
+    ----------
+    small : (size, size)
+    window : through which it was seen
+    box : the part of the film
+    smooth : bilinear; False for the nearest neighbour, which is quicker
+    """
     scale = len(small) / window.side
     rows, columns = box
     edges = (columns.start - window.left, rows.start - window.top, columns.stop - window.left, rows.stop - window.top)
     part = (edges[0] * scale, edges[1] * scale, edges[2] * scale, edges[3] * scale)
     size = (columns.stop - columns.start, rows.stop - rows.start)
-    return np.asarray(Picture.fromarray(small).resize(size, Picture.Resampling.BILINEAR, box=part))
+    how = Picture.Resampling.BILINEAR if smooth else Picture.Resampling.NEAREST
+    return np.asarray(Picture.fromarray(small).resize(size, how, box=part))
 
 
 def _reach(lines: NDArray[np.uint8], scale: float, start: int, length: int) -> tuple[int, int]:

@@ -49,6 +49,7 @@ def score(
     brixia: Mapping[str, float] | NotMeasured = NO_ESTIMATE,
     zone_evidence: Mapping[str, float] | None = None,
     six_zone_threshold: float = SIX_ZONE_THRESHOLD,
+    six_zone_spread: float = 0.0,
 ) -> dict[str, Score]:
     """Every score of a film or a CT, by id, in the order of :data:`~hilum.scoring.definitions.DEFINITIONS`.
 
@@ -66,6 +67,8 @@ def score(
     zone_evidence : film only; by zone, 0 to 1, how affected a network holds it to be. If given it is compared with the
         threshold of the six-zone score in place of the zone's share with opacity; the score's ``method`` tells which
     six_zone_threshold : film only; 0 to 1; a zone above it counts as affected
+    six_zone_spread : film only; if above 0, the six-zone score is the number of zones that readers are expected to
+        count, whose thresholds differ by so much; see :func:`~hilum.scoring.radiograph.six_zone`
 
     Raises
     ------
@@ -99,6 +102,7 @@ def score(
         radiograph.six_zone(
             ratios,
             threshold=six_zone_threshold,
+            spread=six_zone_spread,
             method="opacity-share" if zone_evidence is None else "zone-evidence",
         ),
         radiograph.brixia(expected),

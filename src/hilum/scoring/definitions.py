@@ -25,7 +25,8 @@ SIX_ZONE = _define(
         unit="points",
         definition=(
             "Each lung is cut by horizontal lines into three zones of equal area. A zone counts one point if more "
-            "than a threshold of it is affected."
+            "than a threshold of it is affected. With Hilum's own network of films the score is the number of zones "
+            "that readers, whose thresholds differ, are expected to count by the share of each with opacity."
         ),
         inputs=("lungs", "ground-glass", "consolidation"),
         source=(

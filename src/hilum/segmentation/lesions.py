@@ -41,8 +41,8 @@ class LesionStage:
     disease_probability : that there is any disease of the lungs; None where the network does not tell
     disease_threshold : below it nothing is drawn and every zone counts as clear
     brixia : by zone, the expected grade, 0 to 3; or why the network gives none
-    affected : by zone, 0 to 1, how affected it is; compared with the card's ``six-zone`` threshold; None where the
-        share of the zone with opacity is compared
+    affected : by zone, 0 to 1, how affected it is, 0 where nothing is drawn on the film; compared with the card's
+        ``six-zone`` threshold; None where the share of the zone with opacity is compared
     probability : ``opacity`` and ``consolidation``, 0 to 255, on the film's grid
     are_kinds_told : False where the network knows opacity only; all of it is marked as ground-glass
     """
@@ -88,13 +88,13 @@ def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = Non
     drawn = np.zeros_like(seen.lungs)
     if is_diseased:
         drawn = draw(seen, opacity=card.threshold("opacity"), consolidation=card.threshold("consolidation"))
-    affected = blend(seen.affected, seen.share, card.threshold("opacity-weight"))
+    affected = blend(seen.affected, seen.share, card.threshold("opacity-weight")) * drawn.any()
     return LesionStage(
         LabelMap(home(drawn), image.grid, LESIONS, step),
         seen.disease,
         card.threshold("disease"),
         dict(zip(ZONES, (seen.brixia * is_diseased).tolist(), strict=True)),
-        dict(zip(ZONES, (affected * is_diseased).tolist(), strict=True)),
+        dict(zip(ZONES, affected.tolist(), strict=True)),
         {"opacity": home(seen.opacity), "consolidation": home(seen.consolidation)},
     )
 

@@ -92,17 +92,18 @@ def segment_lungs(image: Image, network: Network | None = None) -> LungStage:
 def _put_back(seen: NDArray[np.float32], window: Window, shape: tuple[int, int]) -> tuple[FilmMap, FilmMap]:
     """1 on the right lung and 2 on the left, and the probability of any, 0 to 255, on the film's own pixels."""
     labels, chance = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
-    lung, right = (in_eight_bits(each) for each in tidy(seen))
+    chances, right = tidy(seen)
+    lung = in_eight_bits(chances)
     box = reach(lung, window, shape)
     if box is not None:
         chance[box] = enlarged(lung, window, box)
         is_lung = chance[box] >= 128
-        is_right = is_lung & (enlarged(right, window, box) >= 128)
-        np.subtract(is_lung.view(np.uint8) * np.uint8(2), is_right.view(np.uint8), out=labels[box])
+        is_right = is_lung.view(np.uint8) & enlarged(right, window, box, smooth=False)
+        np.subtract(is_lung.view(np.uint8) * np.uint8(2), is_right, out=labels[box])
     return labels, chance
 
 
-def tidy(chances: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def tidy(chances: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """A network's lungs without stray parts and holes.
 
     Parameters
@@ -111,9 +112,10 @@ def tidy(chances: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.
 
     Returns
     -------
-    Probability of any lung, 0 where no lung may be; and how much of it is the right one's, both (size, size).
+    Probability of any lung, 0 where no lung may be; and 1 where it is the right one, with two pixels about it that are
+    not the left one's; both (size, size).
     """
-    lung, right = 1.0 - chances[0], np.zeros_like(chances[0])
+    lung, right = 1.0 - chances[0], np.zeros(chances[0].shape, dtype=np.uint8)
     may = np.zeros(lung.shape, dtype=bool)
     for side in (1, 2):
         part = _lung_of(side, chances)
@@ -123,9 +125,9 @@ def tidy(chances: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.
         reach = grown(part)
         may |= reach
         if side == 1:
-            right[reach] = 1.0
+            right[grown(reach)] = 1
         else:
-            right[part] = 0.0
+            right[part] = 0
     lung[~may] = 0.0
     return lung, right
 

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from hilum.datasets.films import FilmCase, in_split, read_cases, read_labels
 from hilum.evaluation.overlap import overlap
+from hilum.measurement import NotMeasured
 from hilum.models.card import CARD, read_card
 from hilum.models.card_writer import write_card
 from hilum.models.network import Network, open_networks
 from hilum.models.runtime import open_runtime
 from hilum.readers import read
-from hilum.segmentation.lesions import Seen, blend, draw, see
+from hilum.scoring import Measured
+from hilum.scoring.radiograph import COUNTED_SHARE, COUNTED_SPREAD, six_zone
+from hilum.segmentation.lesions import Seen, draw, see
 from hilum.segmentation.lungs import segment_lungs
+from hilum.segmentation.zones import ZONES
 from hilum.settings import RuntimeSettings
 
 from .thresholds_ct import choose_for_ct_lesions
@@ -26,7 +30,14 @@ PROVISIONAL: Mapping[str, Mapping[str, float]] = {
     "cxr-lungs": {"film": 0.5, "inverted": 0.5, "turned": 0.5},
     "ct-lungs": {},
     "ct-lesions": {"opacity": 0.5, "consolidation": 0.5, "effusion": 0.5},
-    "cxr-lesions": {"disease": 0.5, "opacity": 0.5, "consolidation": 0.5, "six-zone": 0.5, "opacity-weight": 0.5},
+    "cxr-lesions": {
+        "disease": 0.5,
+        "opacity": 0.5,
+        "consolidation": 0.5,
+        "six-zone": COUNTED_SHARE,
+        "six-zone-spread": COUNTED_SPREAD,
+        "opacity-weight": 1.0,
+    },
 }
 """What a card holds between export and choice, and what stays where the split cannot tell."""
 
@@ -42,18 +53,13 @@ NEAR = 0.02
 """Costs this close count as equal, in points: one film of fifty that is one point off. Among equals the lowest disease
 threshold is taken, as a film that is gated shows nothing at all."""
 
-WEIGHTS = np.linspace(0.0, 1.0, 21)
-"""Of a zone's share of opacity against the network's verdict on it."""
-
-STEPS = np.round(np.arange(0.05, 0.96, 0.05), 2)
-"""Thresholds of a zone that are tried."""
-
-DISEASE_STEPS = STEPS[5:]
+DISEASE_STEPS = np.round(np.arange(0.30, 0.96, 0.05), 2)
 """Thresholds of the disease that are tried: from 0.30 on, since the verdict on the film is a result of its own, and
 means nothing where films that the network takes for healthy would pass."""
 
-Table = NDArray[np.float64]
-"""One number for each disease threshold (rows) and zone threshold (columns)."""
+
+Outlined = tuple[NDArray[np.bool_], Seen]
+"""Opacity as radiologists outlined it, and what the network sees of the film."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,18 +121,16 @@ def _for_lesions(network: Network, cases: Sequence[FilmCase]) -> dict[str, float
 def for_lesions(observed: Sequence[Observed]) -> dict[str, float]:
     """Thresholds of a lesion network by what it says of validation films.
 
-    The threshold of opacity is the one with the best Dice. Those of disease and of a zone, and the weight of a zone's
-    share, are chosen together: of all that leave ``HEALTHY`` of the healthy films at a score of 0, those of the least
-    cost, which is the mean absolute error of the six-zone score on diseased films plus ``DICE_POINTS`` times what the
-    Dice of outlined films lacks of 1. A threshold that no film tells anything of is left out.
+    The threshold of opacity is the one with the best Dice. That of disease is, of all that leave ``HEALTHY`` of the
+    healthy films at a six-zone score of 0, the one of the least cost, which is the mean absolute error of that score on
+    diseased films plus ``DICE_POINTS`` times what the Dice of outlined films lacks of 1. A threshold that no film tells
+    anything of is left out. How zones are counted is not chosen here but was learned from training films, see
+    :data:`hilum.scoring.radiograph.COUNTED_SHARE`.
     """
     outlined = [(reference, each.seen) for each in observed if (reference := _reference(each.case)) is not None]
-    found: dict[str, float] = {}
-    dices = np.zeros(0)
-    if outlined:
-        found["opacity"] = opacity = _opacity(outlined)
-        dices = np.array([_dice(reference, seen, opacity) for reference, seen in outlined])
-    return found | _severity(observed, [seen for _, seen in outlined], dices)
+    found = {"opacity": _opacity(outlined)} if outlined else {}
+    opacity = found.get("opacity", PROVISIONAL["cxr-lesions"]["opacity"])
+    return found | _disease(observed, outlined, opacity)
 
 
 def _observe(network: Network, cases: Sequence[FilmCase]) -> Iterator[Observed]:
@@ -148,7 +152,7 @@ def _reference(case: FilmCase) -> NDArray[np.bool_] | None:
     return opacity if opacity.any() else None
 
 
-def _opacity(outlined: Sequence[tuple[NDArray[np.bool_], Seen]]) -> float:
+def _opacity(outlined: Sequence[Outlined]) -> float:
     """The highest mean Dice with the radiologists' outlines; the middle of the best where several are within 0.005."""
     grid = np.arange(0.20, 0.71, 0.05)
     means = np.array([np.mean([_dice(reference, seen, at) for reference, seen in outlined]) for at in grid])
@@ -161,27 +165,28 @@ def _dice(reference: NDArray[np.bool_], seen: Seen, opacity: float) -> float:
     return dice if isinstance(dice, float) else 0.0
 
 
-def _severity(observed: Sequence[Observed], outlined: Sequence[Seen], dices: NDArray[np.float64]) -> dict[str, float]:
-    """The three numbers that decide the six-zone score; see :func:`for_lesions`."""
+def _disease(observed: Sequence[Observed], outlined: Sequence[Outlined], opacity: float) -> dict[str, float]:
+    """The threshold of disease; see :func:`for_lesions`."""
     healthy = [each.seen for each in observed if each.case.is_healthy]
     scored = [each for each in observed if each.case.six_zone is not None and not each.case.is_healthy]
     if not scored:
         return {}
     readers = np.array([each.case.six_zone for each in scored], dtype=np.float64)
-    lacking = _lacking(outlined, dices)
-    costs, clear = [], []
-    for weight in WEIGHTS:
-        errors = np.abs(counts([each.seen for each in scored], weight) - readers[:, None, None]).mean(axis=0)
-        costs.append(_smooth(errors) + DICE_POINTS * lacking)
-        clear.append((counts(healthy, weight) == 0).mean(axis=0) if healthy else np.ones_like(errors))
-    return _cheapest(np.array(costs), np.array(clear))
+    errors = np.abs(counts([each.seen for each in scored], opacity) - readers[:, None]).mean(axis=0)
+    clear = (counts(healthy, opacity) == 0).mean(axis=0) if healthy else np.ones(len(DISEASE_STEPS))
+    return {"disease": _cheapest(errors + DICE_POINTS * _lacking(outlined, opacity), clear)}
 
 
-def counts(films: Sequence[Seen], weight: float) -> NDArray[np.intp]:
-    """Six-zone scores, (films, disease thresholds, zone thresholds), of all that are tried."""
-    zones = np.array([blend(film.affected, film.share, weight) for film in films])
-    affected = (zones[:, None, :] > STEPS[:, None]).sum(axis=2)
-    return affected[:, None, :] * _shown(films)[:, :, None]
+def counts(films: Sequence[Seen], opacity: float) -> NDArray[np.float64]:
+    """Six-zone scores, (films, disease thresholds), of all thresholds that are tried, at a threshold of opacity."""
+    scores = [_count(film) if draw(film, opacity=opacity, consolidation=1.0).any() else 0.0 for film in films]
+    return np.array(scores, dtype=np.float64)[:, None] * _shown(films)
+
+
+def _count(film: Seen) -> float:
+    shares: dict[str, Measured] = dict(zip(ZONES, film.share.tolist(), strict=True))
+    value = six_zone(shares, threshold=COUNTED_SHARE, spread=COUNTED_SPREAD).value
+    return 0.0 if isinstance(value, NotMeasured) else value
 
 
 def _shown(films: Sequence[Seen]) -> NDArray[np.bool_]:
@@ -189,23 +194,15 @@ def _shown(films: Sequence[Seen]) -> NDArray[np.bool_]:
     return np.array([film.disease for film in films])[:, None] >= DISEASE_STEPS
 
 
-def _lacking(outlined: Sequence[Seen], dices: NDArray[np.float64]) -> Table:
-    """What the mean Dice lacks of 1 at each disease threshold, as a column; a film that is gated has a Dice of 0."""
+def _lacking(outlined: Sequence[Outlined], opacity: float) -> NDArray[np.float64]:
+    """What the mean Dice lacks of 1 at each disease threshold; a film that is gated has a Dice of 0."""
     if not outlined:
-        return np.zeros((len(DISEASE_STEPS), 1))
-    return 1.0 - (dices[:, None] * _shown(outlined)).mean(axis=0)[:, None]
+        return np.zeros(len(DISEASE_STEPS))
+    dices = np.array([_dice(reference, seen, opacity) for reference, seen in outlined])
+    return 1.0 - (dices[:, None] * _shown([seen for _, seen in outlined])).mean(axis=0)
 
 
-def _smooth(errors: Table) -> Table:
-    """Means over each zone threshold and its two neighbours, so that one lucky film does not choose."""
-    padded = np.pad(errors, ((0, 0), (1, 1)), mode="edge")
-    return (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3
-
-
-def _cheapest(costs: NDArray[np.float64], clear: NDArray[np.float64]) -> dict[str, float]:
-    """The least cost where enough healthy films score 0; both are (weights, disease thresholds, zone thresholds)."""
+def _cheapest(costs: NDArray[np.float64], clear: NDArray[np.float64]) -> float:
+    """The lowest threshold of disease whose cost is the least, where enough healthy films score 0."""
     allowed = clear >= min(HEALTHY, clear.max())
-    places = np.argwhere(allowed & (costs <= costs[allowed].min() + NEAR)).tolist()
-    weight, disease, zone = min(places, key=lambda at: (at[1], costs[tuple(at)]))
-    chosen = {"opacity-weight": WEIGHTS[weight], "disease": DISEASE_STEPS[disease], "six-zone": STEPS[zone]}
-    return {name: round(float(number), 2) for name, number in chosen.items()}
+    return round(float(DISEASE_STEPS[allowed & (costs <= costs[allowed].min() + NEAR)][0]), 2)

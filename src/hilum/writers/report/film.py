@@ -102,6 +102,11 @@ def _hit_rule(case: Case) -> str:
     if score is None or "threshold" not in score.settings:
         return ""
     threshold = score.settings["threshold"]
+    if "spread" in score.settings:
+        return (
+            "The six-zone score is the number of zones that readers are expected to count, from the share of each with "
+            f"opacity (half of them count a zone at {100 * threshold:.0f} %); marked are those that most would count."
+        )
     if score.method == "zone-evidence":
         return f"A zone is affected if the network's evidence for it, on a scale from 0 to 1, is above {threshold:.2f}."
     return f"A zone is affected if more than {100 * threshold:.0f} % of its area has opacity."

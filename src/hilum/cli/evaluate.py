@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hilum.cli.evaluate_thresholds import command as thresholds
+
 if TYPE_CHECKING:
     from hilum.evaluation.ct_methods import MethodName
     from hilum.evaluation.protocol import Evaluation
@@ -24,6 +26,9 @@ _FORMS = (".txt", ".md", ".json")
 @click.group()
 def command() -> None:
     """Compare results with references: Dice, scores and readers, with 95 % intervals."""
+
+
+command.add_command(thresholds)
 
 
 def _form(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:

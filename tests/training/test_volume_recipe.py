@@ -10,15 +10,18 @@ import torch
 from hilum.errors import SettingsError
 from hilum.training import recipe as recipes
 from hilum.training import volume_recipe
-from hilum.training.losses_volume import LOSSES, OF_VOXELS
+from hilum.training.loss_functions import require_known
+from hilum.training.losses_volume import OF_VOXELS
 from hilum.training.networks_3d import VolumeNetwork, network_of
-from hilum.training.volume_recipe import CHANNELS, UNet
+from hilum.training.parts import NetworkSettings
+from hilum.training.volume_recipe import CHANNELS, VolumeAugment
 
 NAMES = volume_recipe.names()
 
 
 def test_the_published_networks_are_there():
-    assert NAMES == ("ggo-cons-2d", "ggo-cons-3d", "miscnn-3d")
+    ablations = [f"miscnn-3d-{name}" for name in ("neither", "no-augmentation", "no-preprocessing")]
+    assert list(NAMES) == ["ggo-cons-2d", "ggo-cons-3d", "miscnn-3d", *ablations]
     assert not set(NAMES) & set(recipes.names())
 
 
@@ -27,7 +30,7 @@ def test_a_shipped_recipe_is_whole(name):
     recipe = volume_recipe.load(name)
     assert recipe.name == name
     assert volume_recipe.is_one(name)
-    assert set(recipe.losses) <= set(LOSSES)
+    require_known(recipe.losses, recipe.loss_settings)
     assert recipe.input.patches == recipe.patches
     assert CHANNELS["lungs-and-infection"] == OF_VOXELS
 
@@ -42,7 +45,7 @@ def test_numbers_as_published():
         recipe = volume_recipe.load(name)
         assert recipe.patches.spacing_mm == (4.5, 0.9, 0.9)
         assert (recipe.window_percentiles, recipe.patches.within) == ((1.0, 99.0), "body")
-        assert recipe.network == UNet(filters, 3)
+        assert (recipe.network.filters, recipe.network.halvings) == (filters, 3)
     assert volume_recipe.load("ggo-cons-2d").input.shape == ("batch", 1, 320, 320)
 
 
@@ -63,10 +66,13 @@ def test_a_recipe_from_a_file(tmp_path):
     ("old", "new", "said"),
     [
         ("filters = 32", "fitlers = 32", "filters"),
-        ("size = [80, 160, 160]", "size = [80, 168, 168]", "halved 4 times"),
+        ("size = [80, 160, 160]", "size = [80, 168, 168]", "multiples of 16"),
         ("tversky = 1", "dice-within-lungs = 1", "loss"),
         ('classes = "lungs-and-infection"', 'classes = "lung"', "classes"),
-        ("batch = 2\n", "", "batch"),
+        ("steps = 150000\n", "", "epochs, steps or minutes"),
+        ("batch = 2\n", "batch = 0\n", "batch"),
+        ('architecture = "unet-standard"', 'architecture = "unet-standrad"', "unet-standard"),
+        ('architecture = "unet-standard"', 'architecture = "fpn"', "dimensions"),
         ("window_hu = [-1250, 250]", "window_hu = [-1250]", "window_hu"),
         ("steps = 150000", "steps = ", "cannot be used"),
     ],
@@ -76,10 +82,16 @@ def test_what_a_recipe_cannot_say_is_an_error(tmp_path, old, new, said):
         volume_recipe.load(written(tmp_path, change=lambda text: text.replace(old, new)))
 
 
-def test_pictures_are_not_bent_like_volumes(tmp_path):
-    file = written(tmp_path, "ggo-cons-2d", lambda text: text + "elastic = 10\n")
-    with pytest.raises(SettingsError, match="elastic"):
-        volume_recipe.load(file)
+@pytest.mark.parametrize("name", ["no-augmentation", "no-preprocessing", "neither"])
+def test_ablations_differ_in_what_they_are_named_for(name):
+    whole, part = volume_recipe.load("miscnn-3d"), volume_recipe.load(f"miscnn-3d-{name}")
+    if name != "no-augmentation":
+        assert (part.patches.spacing_mm, part.patches.scale, part.window_hu) == ((0.0, 0.0, 0.0), "none", None)
+        part = replace(part, patches=whole.patches, window_hu=whole.window_hu)
+    if name != "no-preprocessing":
+        assert part.augment == VolumeAugment()
+        part = replace(part, augment=whole.augment)
+    assert replace(part, name=whole.name) == whole
 
 
 def test_other_recipes_are_not_for_volumes(tmp_path):
@@ -135,7 +147,7 @@ def test_a_network_gives_what_its_block_holds(name):
 
 def test_every_voxel_is_seen_by_those_round_it_and_no_further():
     torch.manual_seed(0)
-    network = VolumeNetwork(UNet(4, 2), 2, 1).eval()
+    network = VolumeNetwork(NetworkSettings(filters=4, halvings=2), 2, 1).eval()
     volume = torch.rand(1, 1, 64, 64, requires_grad=True)
     network(volume)[0][0, 0, 32, 32].backward()
     seen = (volume.grad[0, 0] != 0).nonzero()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from lightning.pytorch.callbacks import Callback
 
 from hilum.cli import export as export_command
 from hilum.cli import train as train_command
@@ -21,17 +23,20 @@ from hilum.segmentation.ct_lesions import segment_ct_lesions
 from hilum.settings import RuntimeSettings
 from hilum.training import export as export_module
 from hilum.training import volume_recipe
+from hilum.training.any_run import train
+from hilum.training.fit import LAST, Where
+from hilum.training.parts import Length, Optimiser, Schedule
 from hilum.training.phantom_volumes import SPACING_MM
 from hilum.training.volume_export import export
-from hilum.training.volume_recipe import Rates, VolumeAugment
-from hilum.training.volume_run import train
+from hilum.training.volume_recipe import VolumeAugment
 from hilum.training.volume_task import VolumeTask
 
 from .volumes import SHAPE, chest, small, write_folder
 
 pytestmark = pytest.mark.filterwarnings("default")  # lightning and the exporter of torch deprecate their own parts
 
-NAMES = ("ggo-cons-2d", "ggo-cons-3d", "miscnn-3d")
+NAMES = ("ggo-cons-2d", "ggo-cons-3d", "miscnn-3d", "miscnn-3d-no-preprocessing")
+HERE = Where(kind="cpu", threads=1, save_every=1)
 MADE = Source("made", "0" * 64)
 
 
@@ -43,16 +48,18 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def learned(folder, tmp_path_factory):
     """Enough steps of the pictures' recipe, without changes, for it to find what is plain to see; and where."""
-    recipe = small("ggo-cons-2d", steps=60, batch=8, augment=VolumeAugment(), rates=Rates(start=0.01), with_lesions=0.7)
+    recipe = small(
+        "ggo-cons-2d", steps=60, batch=8, augment=VolumeAugment(), optimiser=Optimiser(rate=0.01), with_lesions=0.7
+    )
     output = tmp_path_factory.mktemp("learned")
-    train(recipe, [folder], output, threads=1)
+    train(recipe, [folder], output, where=HERE)
     return recipe, output
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_trains_exports_and_runs(name, folder, tmp_path, monkeypatch):
     recipe = small(name)
-    weights = train(recipe, [folder], tmp_path / "run", threads=1)
+    weights = train(recipe, [folder], tmp_path / "run", where=HERE)
     state = torch.load(weights, weights_only=True)
     assert set(state) == set(VolumeTask(recipe).network.state_dict())
     assert all(bool(torch.isfinite(value.float()).all()) for value in state.values())
@@ -86,52 +93,70 @@ def test_what_was_learned_is_found_in_a_volume(learned, tmp_path, monkeypatch):
     assert np.mean(lesions.array[both] == truth[both]) > 0.9
 
 
-def test_the_best_weights_are_kept_and_not_the_last(learned):
-    recipe, run = learned
-    kept = torch.load(run / "weights.pt", weights_only=True)
-    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=False)
-    assert all(torch.equal(value, best["state_dict"][f"network.{name}"]) for name, value in kept.items())
-    last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)
-    assert best["global_step"] <= last["global_step"] == recipe.steps
-    scores = [each["best_model_score"] for each in last["callbacks"].values() if "best_model_score" in each]
-    assert max(float(score) for score in scores if score is not None) > 0.5
+def test_the_best_weights_are_kept_and_not_the_last(folder, tmp_path, monkeypatch):
+    figures = iter([0.2, 0.6, 0.4])
+    plain = VolumeTask.figures
+    monkeypatch.setattr(
+        VolumeTask,
+        "figures",
+        lambda self, table: plain(self, table | {"val/dice-lesions": torch.tensor(next(figures))}),
+    )
+    seen = []
+
+    class Seen(Callback):
+        def on_validation_end(self, trainer, task):
+            seen.append({name: value.clone() for name, value in task.network.state_dict().items()})
+
+    length = Length(steps=6, batch=2, validate_every=2, watch="val/dice-lesions")
+    weights = train(small("ggo-cons-2d", length=length), [folder], tmp_path, where=HERE, callbacks=[Seen()])
+    kept = torch.load(weights, weights_only=True)
+    assert len(seen) == 3
+    assert all(torch.equal(value, seen[1][name]) for name, value in kept.items())
+    assert any(not torch.equal(value, seen[2][name]) for name, value in kept.items())
+
+
+def test_a_training_stops_when_it_gets_no_better(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "hilum.training.volume_task.configured", lambda name, settings: lambda raw, truth, **_: raw.sum() * 0
+    )
+    length = Length(steps=20, batch=2, validate_every=1, patience=2, watch="val/total")
+    train(small("ggo-cons-2d", length=length), [folder], tmp_path, where=HERE)
+    assert torch.load(tmp_path / LAST, weights_only=False)["global_step"] == 3
 
 
 def test_a_training_goes_on_from_its_checkpoint(folder, tmp_path, monkeypatch):
-    recipe, plain, taken = small("ggo-cons-3d", steps=4), VolumeTask.training_step, []
+    recipe, plain, taken = small("ggo-cons-3d", steps=5), VolumeTask.training_step, []
 
     def step(self, batch, number):
         taken.append(self.global_step)
-        if len(taken) == 3:
+        if len(taken) == 4:
             raise RuntimeError("the power fails")
         return plain(self, batch, number)
 
     monkeypatch.setattr(VolumeTask, "training_step", step)
     with pytest.raises(RuntimeError, match="power"):
-        train(recipe, [folder], tmp_path, threads=1)
-    assert not (tmp_path / "weights.pt").exists()
-    train(recipe, [folder], tmp_path, threads=1)
-    assert taken == [0, 1, 2, 2, 3]
+        train(recipe, [folder], tmp_path, where=HERE)
+    train(recipe, [folder], tmp_path, where=HERE)
+    assert taken == [0, 1, 2, 3, 3, 4]
     assert (tmp_path / "weights.pt").exists()
-    train(recipe, [folder], tmp_path, threads=1)
-    assert len(taken) == 5
+    train(recipe, [folder], tmp_path, where=HERE)
+    assert len(taken) == 6
 
 
 def test_the_rate_falls_when_the_loss_no_longer_does(folder, tmp_path, monkeypatch):
-    rates = Rates(start=1e-3, patience=1, round_steps=1)
-    recipe = small("miscnn-3d", steps=5, batch=1, rates=rates)
-    monkeypatch.setattr("hilum.training.volume_task.LOSSES", {
-        "tversky": lambda raw, classes: raw.sum() * 0 + 1,
-        "cross-entropy": lambda raw, classes: raw.sum() * 0 + 1,
-    })  # fmt: skip
-    train(recipe, [folder], tmp_path, threads=1)
-    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=False)
-    assert last["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(1e-4)
+    schedule = Schedule("plateau", patience=1, round_steps=1)
+    recipe = small("miscnn-3d", steps=5, batch=1, schedule=schedule)
+    monkeypatch.setattr(
+        "hilum.training.volume_task.configured", lambda name, settings: lambda raw, truth, **_: raw.sum() * 0 + 1
+    )
+    train(recipe, [folder], tmp_path, where=HERE)
+    last = torch.load(tmp_path / LAST, weights_only=False)
+    assert last["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(1e-5)
 
 
 def test_one_volume_is_too_few(tmp_path):
     with pytest.raises(SettingsError, match="two at least"):
-        train(small("ggo-cons-2d"), [write_folder(tmp_path / "one", 1)], tmp_path / "run", threads=1)
+        train(small("ggo-cons-2d"), [write_folder(tmp_path / "one", 1)], tmp_path / "run", where=HERE)
 
 
 def test_an_export_that_differs_from_torch_is_refused(learned, tmp_path, monkeypatch):
@@ -153,7 +178,7 @@ def as_toml(table, place=""):
         elif isinstance(value, dict):
             tables += [f"\n[{name}]", *(f"{key} = {number}" for key, number in value.items())]
         elif value is not None:
-            plain.append(f"{item.name} = {list(value) if isinstance(value, tuple) else value!r}")
+            plain.append(f"{item.name} = {json.dumps(value)}")
     return [*plain, *tables]
 
 

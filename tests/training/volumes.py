@@ -8,10 +8,11 @@ import numpy as np
 
 from hilum.models.card import Patches
 from hilum.training import volume_recipe
+from hilum.training.parts import Length, NetworkSettings, Schedule
 from hilum.training.phantom_volumes import ENDING, SPACING_MM
-from hilum.training.volume_recipe import UNet
 
 SHAPE = (12, 44, 48)
+WATCHED = "val/dice-lesions"
 
 
 def chest(seed):
@@ -42,7 +43,8 @@ def small(name, **changes):
     overlap = (0 if depth == 1 else 4, 8, 8)
     how = {"scale": recipe.patches.scale, "within": recipe.patches.within, "blend": recipe.patches.blend}
     patches = Patches((depth, 16, 16), overlap, SPACING_MM, **how)
-    network = UNet(4, 2, momentum=0.3)
+    network = NetworkSettings(filters=4, halvings=2, momentum=0.3)
     augment = replace(recipe.augment, elastic=min(recipe.augment.elastic, 20.0))
-    settings = {"patches": patches, "network": network, "augment": augment, "steps": 2, "batch": 2}
-    return replace(recipe, **settings | changes)
+    settings = {"patches": patches, "network": network, "augment": augment}
+    length = Length(steps=changes.pop("steps", 2), batch=changes.pop("batch", 2), watch=WATCHED, validate_every=2)
+    return replace(recipe, **settings | {"length": length, "schedule": Schedule()} | changes)

@@ -40,8 +40,10 @@ class Patches:
     ----------
     size : of a block, (slices, rows, columns); one slice for a network of slices
     overlap : voxels that neighbouring blocks share, along the same axes
-    spacing_mm : between the voxels that the network sees, along the same axes; alike within a slice
-    scale : ``range``: ``window_percentiles`` become 0 and 1; ``z-score``: the mean becomes 0, the deviation 1
+    spacing_mm : between the voxels that the network sees, along the same axes; alike within a slice; all 0 for the
+        volume's own
+    scale : ``range``: ``window_percentiles`` become 0 and 1; ``z-score``: the mean becomes 0, the deviation 1;
+        ``none``: the ends of the window become 0 and 1
     within : which densities these are taken from: of the whole ``volume``, or of the ``body`` with all that is in it
     blend : how much a block's voxels count where blocks overlap: less towards its edges (``gaussian``), or alike
         (``mean``)
@@ -50,7 +52,7 @@ class Patches:
     size: tuple[int, int, int]
     overlap: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
-    scale: Literal["range", "z-score"]
+    scale: Literal["range", "z-score", "none"]
     within: Literal["volume", "body"] = "volume"
     blend: Literal["gaussian", "mean"] = "gaussian"
 
@@ -60,7 +62,8 @@ class Patches:
             all(0 <= shared < size for shared, size in zip(self.overlap, self.size, strict=True)),
             f"patches.overlap cannot be {self.overlap} where the size is {self.size}.",
         )
-        _require(min(self.spacing_mm) > 0, f"patches.spacing_mm cannot be {self.spacing_mm}.")
+        is_own = max(self.spacing_mm) == min(self.spacing_mm) == 0
+        _require(is_own or min(self.spacing_mm) > 0, f"patches.spacing_mm cannot be {self.spacing_mm}.")
         _require(self.spacing_mm[1] == self.spacing_mm[2], "patches.spacing_mm has to be alike along rows and columns.")
         _require(self.size[1] == self.size[2], "patches.size has to be alike along rows and columns.")
 

@@ -94,7 +94,7 @@ def lattice_of(grid: VolumeGrid, patches: Patches, window: SliceWindow | None = 
     window : what the network is to see of the slices; None for whole slices. It is widened to a block's width.
     """
     window = window or whole_slice_window(grid)
-    pitch = patches.spacing_mm
+    pitch = patches.spacing_mm if patches.spacing_mm[0] else (grid.spacing_mm[0], *(min(grid.spacing_mm[1:]),) * 2)
     least_mm = patches.size[1] * pitch[1]
     if window.side_mm < least_mm:
         more = (least_mm - window.side_mm) / 2
@@ -150,8 +150,11 @@ def scale_of(array: NDArray[Any], grid: VolumeGrid, entry: ImageInput, *, is_hou
     if patches is None:
         raise ValueError(f"the input {entry.name!r} is not one of blocks")
     window_hu = window_hu_of(entry, is_hounsfield=is_hounsfield)
-    side = max(patches.spacing_mm[1], SCOUT_MM)
-    scout = lattice_of(grid, Patches((1, 1, 1), (0, 0, 0), (patches.spacing_mm[0], side, side), patches.scale))
+    if patches.scale == "none":
+        return Scale(0.0, 1.0, is_clipped=False)
+    pitch = patches.spacing_mm[0] or grid.spacing_mm[0]
+    side = max(patches.spacing_mm[1] or min(grid.spacing_mm[1:]), SCOUT_MM)
+    scout = lattice_of(grid, Patches((1, 1, 1), (0, 0, 0), (pitch, side, side), patches.scale))
     seen = np.stack([scout.density(array, place, window_hu) for place in range(scout.shape[0])])
     if patches.within == "body":
         low, high = window_hu or (0.0, 0.0)

@@ -128,12 +128,19 @@ class Keeper(Callback):
         if self._best is None or value > self._best:
             self._best = value
             if trainer.is_global_zero and isinstance(pl_module, Learner):
-                state = {name: value.detach().cpu().contiguous() for name, value in pl_module.network.state_dict().items()}
+                state = {
+                    name: value.detach().cpu().contiguous() for name, value in pl_module.network.state_dict().items()
+                }
                 _write_whole(lambda path: torch.save(state, path), self._output / WEIGHTS)
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:  # noqa: ARG002 - Lightning's signature
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
         """Write the checkpoint when it is due."""
         self._is_due |= (batch_idx + 1) % self._every == 0
         if self._is_due and (batch_idx + 1) % int(trainer.val_check_batch) != 0:
@@ -149,13 +156,13 @@ class Keeper(Callback):
         part = target.with_name(f"{target.name}.part")
         trainer.save_checkpoint(part)  # by all devices
         if trainer.is_global_zero:
-            os.replace(part, target)
+            part.replace(target)
 
 
 def _write_whole(write: Any, target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     write(part)
-    os.replace(part, target)
+    part.replace(target)
 
 
 def steps_of(length: Length, round_length: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What every Lightning module of the laboratory does alike: optimiser, schedule, and chance that can be gone on with."""
+"""What every Lightning module of the laboratory does alike: optimiser, schedule, and chance by the step's number."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from hilum.registry import unknown
+
 from .architectures import ARCHITECTURES, Shape
 
 
@@ -29,6 +31,10 @@ class NetworkSettings:
     filters: int = 32
     halvings: int = 4
     momentum: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(unknown("architecture", self.architecture, ARCHITECTURES))
 
     @property
     def shape(self) -> Shape:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from monai.transforms.compose import Compose
 from monai.transforms.intensity.dictionary import RandGaussianSmoothd
-from monai.transforms.spatial.dictionary import Rand3DElasticd, RandAffined
+from monai.transforms.spatial.dictionary import Rand2DElasticd, Rand3DElasticd, RandAffined
 from numpy.typing import NDArray
 
 from .volume_recipe import VolumeAugment
@@ -76,6 +76,15 @@ def _with_gamma(density: NDArray[np.float32], gamma: float) -> NDArray[np.float3
     return made.astype(np.float32)
 
 
+def _elastic(largest: float, dimensions: int, options: dict[str, Any]) -> Any:
+    """Elastic displacements; in two dimensions of a grid as wide as the smoothing would be, by what it leaves."""
+    if dimensions == 3:
+        return Rand3DElasticd(KEYS, sigma_range=SMOOTH_PX, magnitude_range=(0, largest), **options)
+    pitch = (SMOOTH_PX[0] + SMOOTH_PX[1]) / 2
+    left = largest / (2 * math.sqrt(math.pi) * pitch)  # of noise, by a Gaussian of that width in two dimensions
+    return Rand2DElasticd(KEYS, spacing=(2 * pitch, 2 * pitch), magnitude_range=(0.0, left), **options)
+
+
 def _moves(how: VolumeAugment, shape: tuple[int, ...]) -> list[Any]:
     """Turns, sizes, shifts, elastic displacements and blur, as far as the recipe has them."""
     options: dict[str, Any] = {"mode": ("bilinear", "nearest"), "padding_mode": "border", "prob": how.probability}
@@ -93,7 +102,7 @@ def _moves(how: VolumeAugment, shape: tuple[int, ...]) -> list[Any]:
             )
         )
     if how.elastic:
-        made.append(Rand3DElasticd(KEYS, sigma_range=SMOOTH_PX, magnitude_range=(0, how.elastic), **options))
+        made.append(_elastic(how.elastic, len(shape), options))
     if how.blur_px:
         width = (0.0, how.blur_px)
         made.append(RandGaussianSmoothd("volume", width, width, width, prob=how.probability))

@@ -1,7 +1,8 @@
 """Blocks of labelled CT volumes, cut from the lattice on which the network will see them.
 
-A folder of data holds computed volumes (:mod:`hilum.training.phantom_volumes`), or one folder a case with
-``imaging.nii.gz`` and ``segmentation.nii.gz`` as published with covid19.MIScnn: 1 left lung, 2 right lung, 3 infection.
+Data are folders of computed volumes (:mod:`hilum.training.phantom_volumes`); folders with a folder a case with
+``imaging.nii.gz`` and ``segmentation.nii.gz`` as published with covid19.MIScnn: 1 left lung, 2 right lung, 3 infection;
+or tables of cases, such as databases that Hilum made.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from hilum.datasets.open import open_image, open_mask
+from hilum.datasets.schema import DatasetCase
+from hilum.datasets.tables import TABLE
 from hilum.errors import SettingsError
 from hilum.geometry import VolumeGrid
 from hilum.image import LESIONS, LUNGS, Quantity
@@ -26,13 +30,16 @@ from hilum.readers import read, read_labels
 from hilum.segmentation.lattice import lattice_of, scale_of, window_hu_of
 from hilum.segmentation.patches import starts
 
+from .lab.cases import parts_of
 from .losses_volume import INFECTION
-from .phantom_volumes import SPACING_MM, read_phantom_volumes
+from .phantom_volumes import ENDING, SPACING_MM, read_phantom_volumes
 from .volume_augment import Change
 from .volume_recipe import VolumeRecipe
 
 IMAGING, SEGMENTATION = "imaging.nii.gz", "segmentation.nii.gz"
 """Files of a case in the published layout."""
+
+T = TypeVar("T")
 
 EVERY = 5
 """Every so-manieth volume is for validation; of fewer, the last."""
@@ -84,7 +91,52 @@ def read_labelled(folder: Path) -> Iterator[LabelledVolume]:
         yield LabelledVolume(image.array, labels.array, image.volume, is_hounsfield)
 
 
-def split(volumes: Sequence[Prepared]) -> tuple[list[Prepared], list[Prepared]]:
+def labelled_parts(
+    data: Sequence[Path], *, fold: int | None = None, fold_file: Path | None = None
+) -> tuple[list[LabelledVolume], list[LabelledVolume]]:
+    """All volumes for training and for validation.
+
+    Parameters
+    ----------
+    data : folders of volumes, whose every fifth is for validation, or tables of cases; not some of either
+    fold, fold_file : of tables, see :func:`hilum.training.lab.cases.parts_of`
+
+    Raises
+    ------
+    SettingsError
+        There are fewer than two volumes, or a table has no split.
+    ReadError
+        A volume cannot be read.
+    """
+    if not all(_is_folder_of_volumes(path) for path in data):
+        parts = parts_of(data, fold=fold, fold_file=fold_file)
+        return [labelled(c) for c in parts.train if teaches(c)], [labelled(c) for c in parts.val if teaches(c)]
+    if fold_file is not None or fold is not None:
+        raise SettingsError("--fold and --fold-file go with tables of cases; 'hilum datasets harmonise' makes one.")
+    return split([volume for folder in data for volume in read_labelled(folder)])
+
+
+def _is_folder_of_volumes(path: Path) -> bool:
+    if (path / TABLE).exists() or not path.is_dir():
+        return False
+    return any(path.glob(f"*/{IMAGING}")) or any(path.glob(f"*{ENDING}"))
+
+
+def teaches(case: DatasetCase) -> bool:
+    """Whether a case is a CT with the masks of lungs and lesions."""
+    return case.modality == "CT" and {"lungs", "lesions"} <= set(case.masks)
+
+
+def labelled(case: DatasetCase) -> LabelledVolume:
+    """A case of a table as a labelled volume: lesions of any kind but effusions are infection."""
+    image = open_image(case)
+    lungs, lesions = (open_mask(case, kind, image).array for kind in ("lungs", "lesions"))
+    classes = np.array([0, 2, 1, 1, 0], dtype=np.uint8)[lungs]
+    classes[np.isin(lesions, (1, 2, 4))] = INFECTION
+    return LabelledVolume(image.array, classes, image.volume, is_hounsfield=image.quantity is Quantity.HOUNSFIELD)
+
+
+def split(volumes: Sequence[T]) -> tuple[list[T], list[T]]:
     """Volumes for training and for validation; SettingsError if there are fewer than two."""
     if len(volumes) < 2:
         raise SettingsError("Training on volumes needs two at least: one of them is for validation.")
@@ -106,7 +158,7 @@ def prepare(volume: LabelledVolume, recipe: VolumeRecipe) -> Prepared:
 
 
 class Blocks(Dataset[dict[str, Tensor]]):
-    """Blocks drawn at random, changed at random: as many as the training needs, each drawn from its number alone.
+    """Blocks for training, changed at random: any number of them, each drawn from its number alone.
 
     Parameters
     ----------
@@ -118,13 +170,24 @@ class Blocks(Dataset[dict[str, Tensor]]):
         self._volumes, self._recipe = list(volumes), recipe
         self._lesions = [np.argwhere(volume.classes == INFECTION) for volume in volumes]
         self._change = Change(recipe.augment, recipe.block_shape)
+        self._grid = [
+            (number, corner)
+            for number, volume in enumerate(volumes)
+            for corner in _corners(volume, recipe)
+            if not recipe.skip_blank or cut(volume, corner, recipe)[1].any()
+        ]
 
-    def __len__(self) -> int:
-        return self._recipe.steps * self._recipe.batch
+    @property
+    def round_length(self) -> int:
+        """Blocks that lie side by side on all volumes: what a round through the data is."""
+        return len(self._volumes) if self._recipe.sampling == "full-image" else len(self._grid)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         recipe = self._recipe
         rng = np.random.default_rng([recipe.seed, index])
+        if recipe.sampling != "patch-crop":
+            volume, corner = self._in_turn(index)
+            return sample(*self._change(*cut(volume, corner, recipe), rng))
         number = int(rng.integers(len(self._volumes)))
         volume, lesions, size = self._volumes[number], self._lesions[number], np.array(recipe.patches.size)
         room = np.array(volume.classes.shape) - size
@@ -132,6 +195,17 @@ class Blocks(Dataset[dict[str, Tensor]]):
         if len(lesions) and rng.random() < recipe.with_lesions:
             corner = np.clip(lesions[rng.integers(len(lesions))] - rng.integers(0, size), 0, room)
         return sample(*self._change(*cut(volume, tuple(corner.tolist()), recipe), rng))
+
+    def _in_turn(self, index: int) -> tuple[Prepared, tuple[int, ...]]:
+        """A block of the grid, or the middle of a volume, in an order that each round has of its own."""
+        lap, place = divmod(index, self.round_length)
+        order = np.random.default_rng([self._recipe.seed, 1, lap]).permutation(self.round_length)
+        if self._recipe.sampling == "patch-grid":
+            number, corner = self._grid[order[place]]
+            return self._volumes[number], corner
+        volume = self._volumes[order[place]]
+        room = np.array(volume.classes.shape) - np.array(self._recipe.patches.size)
+        return volume, tuple((room // 2).tolist())
 
 
 class Watched(Dataset[dict[str, Tensor]]):

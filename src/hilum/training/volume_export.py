@@ -36,7 +36,7 @@ def export(recipe: VolumeRecipe, weights: Path, output: Path, *, steps: int | No
     """
     network = network_of(recipe).eval()
     network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-    card = replace(_card(recipe, output.name), steps=steps or recipe.steps)
+    card = replace(_card(recipe, output.name), steps=steps or recipe.length.steps or None)
     whole = Probabilities(network, card.outputs).eval()
     about = about_of("volumes")
     return assemble(card, whole, (example(recipe),), output, licence_text=about.licence_text)

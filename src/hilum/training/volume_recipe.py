@@ -11,44 +11,10 @@ from typing import Literal
 
 from hilum.image import Quantity
 from hilum.models.card import ImageInput, Patches, Task
-from hilum.registry import unknown
 
+from .architectures import ARCHITECTURES
+from .parts import Length, LossSettings, NetworkSettings, Optimiser, Schedule
 from .recipe_files import load_recipe, names_in
-
-
-@dataclass(frozen=True, slots=True)
-class UNet:
-    """A standard U-Net: two convolutions with batch normalisation a level, maxima pooled, transposed convolutions.
-
-    Attributes
-    ----------
-    filters : of the first level; each level below has twice as many
-    halvings : how often the resolution is halved: one level more
-    momentum : share of a new batch in the running mean and variance
-    """
-
-    filters: int
-    halvings: int
-    momentum: float = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """Adam, and when it slows down.
-
-    Attributes
-    ----------
-    start : learning rate
-    patience : rounds of ``round_steps`` without a better training loss after which the rate falls; 0 for never
-    factor, least : what the rate is multiplied by then, and where that ends
-    round_steps : steps in a round
-    """
-
-    start: float = 1e-3
-    patience: int = 0
-    factor: float = 0.1
-    least: float = 1e-5
-    round_steps: int = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,35 +56,40 @@ class VolumeRecipe:
     name : of the recipe
     task : as on the card of a network
     classes : channels: ``opacity`` alone (sigmoid), or none, left and right lung and infection (softmax)
-    network : its shape
+    network, optimiser, schedule, length : see :mod:`hilum.training.parts`
     patches : blocks, their voxels and their scale, as on the card
     region, margin : as on the card
-    losses : weight by name, see :mod:`hilum.training.losses_volume`
-    steps, batch : length of the training
+    losses : weight by name, see :data:`hilum.training.loss_functions.LOSSES`
+    loss_settings : numbers of losses that have them
     window_hu, window_percentiles : as on the card
-    with_lesions : share of the blocks that are drawn about a voxel of a lesion
+    sampling : a block is at a random place (``patch-crop``), one of a grid in turn (``patch-grid``), or the middle of
+        the volume (``full-image``), for blocks as large as that
+    with_lesions : share of the blocks at random places that are drawn about a voxel of a lesion
+    skip_blank : blocks of the grid without lung are left out
     augment : changes
-    rates : of learning
-    precision : ``32-true`` or ``bf16-mixed``
+    precision : of the arithmetic
     seed : of everything drawn
     """
 
     name: str
     task: Task
     classes: Literal["opacity", "lungs-and-infection"]
-    network: UNet
+    network: NetworkSettings
     patches: Patches
     losses: Mapping[str, float]
-    steps: int
-    batch: int
+    length: Length
     region: Literal["image", "lungs"] = "image"
     margin: float = 0.0
     window_hu: tuple[float, float] | None = None
     window_percentiles: tuple[float, float] = (0.0, 100.0)
+    sampling: Literal["patch-crop", "patch-grid", "full-image"] = "patch-crop"
     with_lesions: float = 0.0
+    skip_blank: bool = False
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    schedule: Schedule = field(default_factory=Schedule)
+    loss_settings: LossSettings = field(default_factory=LossSettings)
     augment: VolumeAugment = field(default_factory=VolumeAugment)
-    rates: Rates = field(default_factory=Rates)
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     seed: int = 0
 
     @property
@@ -149,14 +120,17 @@ class VolumeRecipe:
         )
 
     def __post_init__(self) -> None:
-        step = 2**self.network.halvings
-        if any(side % step for side in self.block_shape):
-            raise ValueError(f"patches.size {self.block_shape} cannot be halved {self.network.halvings} times.")
+        entry, dimensions = ARCHITECTURES[self.network.architecture], len(self.block_shape)
+        if dimensions not in entry.dimensions:
+            raise ValueError(f"{entry.title} is not for blocks of {dimensions} dimensions.")
+        if self.network.classification:
+            raise ValueError("network.classification is for films.")
+        self.network.require_fit(self.block_shape)
+        if not self.losses:
+            raise ValueError("losses is empty.")
         for name in self.losses:
-            if name not in LOSSES[self.classes]:
-                raise ValueError(unknown("loss", name, LOSSES[self.classes]))
-        if self.augment.elastic and len(self.block_shape) == 2:
-            raise ValueError("augment.elastic is for blocks of several slices.")
+            if name in OF_ONE_CHANNEL and self.classes != "opacity":
+                raise ValueError(f"the loss {name} is for the classes 'opacity'.")
 
 
 CHANNELS: Mapping[str, tuple[str, ...]] = {
@@ -165,11 +139,8 @@ CHANNELS: Mapping[str, tuple[str, ...]] = {
 }
 """Channels of a network by ``classes``; the order of the second is that of the published masks."""
 
-LOSSES: Mapping[str, tuple[str, ...]] = {
-    "opacity": ("dice-within-lungs",),
-    "lungs-and-infection": ("tversky", "cross-entropy"),
-}
-"""Losses by ``classes``."""
+OF_ONE_CHANNEL = ("bce", "dice-within-lungs")
+"""Losses that a network of several channels cannot have."""
 
 
 FOLDER = files("hilum.training") / "volume_recipes"

@@ -71,6 +71,4 @@ def _stated(table: CaseTable) -> Split:
     try:
         return Split.stated(table)
     except SettingsError as error:
-        raise SettingsError(
-            f"{error} Make one with 'hilum datasets split', and give it with --fold-file."
-        ) from error
+        raise SettingsError(f"{error} Make one with 'hilum datasets split', and give it with --fold-file.") from error

@@ -15,6 +15,9 @@ from hilum.training.volume_recipe import VolumeAugment
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue, 0 to 1: what encoders of ImageNet were trained with."""
 
+DPN_MEAN, DPN_STD = (124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3
+"""The same, of dual path networks."""
+
 FOLDER = files("hilum.training.lab") / "recipes"
 """Where the recipes lie in the package."""
 
@@ -166,6 +169,13 @@ class FilmRecipe:
         return self.view.size_px if self.sampling.mode == "full-image" else self.sampling.patch_px
 
     @property
+    def colours(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and deviation of each channel, 0 to 1, that the encoder was trained with."""
+        if not self.network.encoder:
+            return (0.0,), (1.0,)
+        return (DPN_MEAN, DPN_STD) if self.network.encoder.startswith("dpn") else (IMAGENET_MEAN, IMAGENET_STD)
+
+    @property
     def input(self) -> ImageInput:
         """The network's input, as on its card."""
         view, size = self.view, (self.view.size_px, self.view.size_px)
@@ -175,8 +185,8 @@ class FilmRecipe:
             ("batch", self.in_channels, *size),
             Quantity.RADIOGRAPH,
             size,
-            mean=IMAGENET_MEAN if self.network.encoder else (0.0,),
-            std=IMAGENET_STD if self.network.encoder else (1.0,),
+            mean=self.colours[0],
+            std=self.colours[1],
             window_percentiles=view.window_percentiles,
             window_grey=view.window_grey,
             region=region,  # type: ignore[arg-type]

@@ -115,7 +115,7 @@ def analyse_ct(
         lungs=lungs,
         lesions=stage.lesions,
         disease=NO_VERDICT,
-        scores=scores_of(counted),
+        scores=scores_of(counted, ct.least_opacity_ml),
         findings=found,
         provenance=Step("analyse", recorded or {}, _origins(lungs, stage.lesions, lobes, check)),
         lobes=lobes,

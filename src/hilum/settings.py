@@ -103,12 +103,15 @@ class CtSettings:
     preset : ``standard`` looks at every slice up to one a 1.5 mm; ``fast`` at one a 5 mm, with the rest between them
     lungs : the ``network``, or the ``classical`` method by thresholds and connected parts
     lesions : the ``network``, or bands of ``hounsfield`` units, which are the cross-check in every result
+    least_opacity_ml : a lung, zone or lobe with less opacity counts as clear in the scores by grades; 0 keeps to their
+        publications, by which anything is more than nothing
     series : UID of the DICOM series to take where a folder holds several; empty takes the one ``hilum series`` names
     """
 
     preset: Literal["standard", "fast"] = "standard"
     lungs: Literal["network", "classical"] = "network"
     lesions: Literal["network", "hounsfield"] = "network"
+    least_opacity_ml: float = 0.0
     series: str = ""
 
 

@@ -160,6 +160,33 @@ class TestScoreVolume:
         made = scores_of(lungs, (lungs > 0) * 2, lobes_of(lungs), np.full(lungs.shape, 30, np.int16))
         assert all(score.value == score.definition.range[1] for score in made.values())
 
+    def test_a_region_with_less_opacity_than_counts_is_clear_where_it_is_graded(self):
+        lungs = chest()
+        lesions = np.zeros_like(lungs)
+        lesions[tuple(np.argwhere(lungs == 1)[0])] = 1
+        lesions[(lungs == 2) & (np.cumsum(lungs == 2).reshape(lungs.shape) % 2 == 0)] = 1
+        made = maps(lungs, lesions, lobes_of(lungs), None)
+        image = hounsfield(np.full(lungs.shape, 30, np.int16), None)
+        strict, lenient = (
+            score_volume(made[0], made[1], image=image, lobes=made[2], least_opacity_ml=least)
+            for least in (0.0, 1.5 * made[0].volume.voxel_ml)
+        )
+        for name in (*OF_LOBES, "zonal-24", "mosmed"):
+            right = [part for part in strict[name].parts if part.startswith("right")]
+            assert sum(strict[name].parts[part] for part in right) == 1, name
+            assert sum(lenient[name].parts[part] for part in right) == 0, name
+            assert lenient[name].value == strict[name].value - (name != "mosmed")
+            assert lenient[name].settings["least-opacity-ml"] > 0
+            assert not strict[name].settings
+        assert lenient["opacity-percent"] == strict["opacity-percent"]
+        assert lenient["high-opacity-percent"].parts["right"] > 0
+
+    def test_the_least_opacity_does_not_measure_what_is_absent(self):
+        lungs = chest()
+        lungs[lungs == 2] = 0
+        made = maps(lungs, lungs * 0, None, None)
+        assert isinstance(score_volume(made[0], made[1], least_opacity_ml=5.0)["zonal-24"].value, NotMeasured)
+
     def test_high_opacity_begins_at_minus_200(self):
         lungs = chest()
         hu = np.full(lungs.shape, -201, np.int16)

@@ -6,7 +6,8 @@ open to which grade an edge belongs, the choice made here stands with the functi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
 
 from hilum.image import Image, LabelMap
 from hilum.measurement import NotMeasured
@@ -23,8 +24,8 @@ from .definitions_ct import (
     TOTAL_SEVERITY_20,
     ZONAL_24,
 )
-from .parts import LOBE_NAMES, SIDES, parts, share
-from .regions import Measured, why_absent
+from .parts import LOBE_NAMES, SIDES, parts, share, voxels
+from .regions import OPACITY, Measured, why_absent
 from .score import Score, ScoreDefinition
 from .tally import Tally, tally
 
@@ -36,12 +37,20 @@ References
 .. [1] Chaganti et al., Radiology: Artificial Intelligence 2020;2:e200048, doi:10.1148/ryai.2020200048
 """
 
+LEAST = "least-opacity-ml"
+"""Names the least opacity that counts, in the settings of a score, where it is above 0."""
+
 Shares = Mapping[str, Measured]
 """Share with opacity, 0 to 1, by region."""
 
 
 def score_volume(
-    lungs: LabelMap, lesions: LabelMap, *, image: Image | None = None, lobes: LabelMap | None = None
+    lungs: LabelMap,
+    lesions: LabelMap,
+    *,
+    image: Image | None = None,
+    lobes: LabelMap | None = None,
+    least_opacity_ml: float = 0.0,
 ) -> dict[str, Score]:
     """Every score of a CT, by id, in the order of :data:`~hilum.scoring.definitions.DEFINITIONS`.
 
@@ -54,6 +63,7 @@ def score_volume(
     lesions : opacity is ground-glass and consolidation within the lungs
     image : in Hounsfield units; high opacity takes them
     lobes : the five lobes; the scores of lobes take them
+    least_opacity_ml : a region with less opacity than this counts as clear wherever it is graded; per cents stay
 
     Raises
     ------
@@ -62,17 +72,23 @@ def score_volume(
     WrongQuantity
         A film was given.
     """
-    return scores_of(tally(lungs, lesions, image=image, lobes=lobes))
+    return scores_of(tally(lungs, lesions, image=image, lobes=lobes), least_opacity_ml)
 
 
-def scores_of(counted: Tally) -> dict[str, Score]:
+def scores_of(counted: Tally, least_opacity_ml: float = 0.0) -> dict[str, Score]:
     """The scores of a volume that has been counted already; see :func:`score_volume`."""
     regions = {name: part for name, part in parts(counted).items() if not name.endswith("-by-volume")}
     opacity = {name: share(counted, part) for name, part in regions.items()}
     dense = {name: share(counted, part, from_hu=HIGH_OPACITY_HU) for name, part in regions.items()}
-    made = (
+    percents = (
         _percent(OPACITY_PERCENT, opacity, has_lobes=counted.has_lobes),
         _percent(HIGH_OPACITY_PERCENT, dense, has_lobes=counted.has_lobes),
+    )
+    few = {
+        name for name, part in regions.items() if voxels(counted, part, OPACITY) * counted.voxel_ml < least_opacity_ml
+    }
+    opacity, dense = _clear(opacity, few), _clear(dense, few)
+    graded = (
         ct_severity_25(opacity),
         total_severity_20(opacity),
         lung_severity_score(opacity),
@@ -81,7 +97,16 @@ def scores_of(counted: Tally) -> dict[str, Score]:
         mosmed(opacity),
         mosmed_whole(opacity),
     )
-    return {item.definition.id: item for item in made}
+    if least_opacity_ml > 0:
+        graded = tuple(replace(item, settings={**item.settings, LEAST: least_opacity_ml}) for item in graded)
+    return {item.definition.id: item for item in (*percents, *graded)}
+
+
+def _clear(shares: Shares, regions: Set[str]) -> Shares:
+    """The shares with those of some regions at 0, if they are measured."""
+    return {
+        name: 0.0 if name in regions and not isinstance(value, NotMeasured) else value for name, value in shares.items()
+    }
 
 
 def ct_severity_25(shares: Shares) -> Score:

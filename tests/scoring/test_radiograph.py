@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.measurement import NotMeasured
-from hilum.scoring.radiograph import brixia, extent_grade, geographic_extent, opacity_percent, six_zone
+from hilum.scoring.radiograph import (
+    LEAST_COUNTED_SHARE,
+    brixia,
+    extent_grade,
+    geographic_extent,
+    opacity_percent,
+    six_zone,
+)
 from hilum.segmentation.zones import ZONES
 
 ABSENT = NotMeasured("the left lung was not found")
@@ -75,8 +82,9 @@ class TestExpectedSixZone:
         assert made.value == 3  # 0.27 + 0.84 + 0.58 + 0 + 0.99 + 0.42 = 3.1
         assert made.parts == by_zone(0, 1, 1, 0, 1, 0)
 
-    def test_zones_without_any_opacity_never_count(self):
-        assert six_zone(dict.fromkeys(ZONES, 0.0), **CURVE).value == 0
+    def test_zones_with_hardly_any_opacity_never_count(self):
+        assert six_zone(dict.fromkeys(ZONES, LEAST_COUNTED_SHARE), **CURVE).value == 0
+        assert six_zone(dict.fromkeys(ZONES, math.nextafter(LEAST_COUNTED_SHARE, 1)), **CURVE).value == 1
         assert six_zone(by_zone(0, 0, 1.0, 0, 0, 0), **CURVE).parts == by_zone(0, 0, 1, 0, 0, 0)
         assert six_zone(dict.fromkeys(ZONES, 1.0), **CURVE).value == 6
 
@@ -93,12 +101,13 @@ class TestExpectedSixZone:
     @given(st.lists(st.tuples(unit, unit), min_size=6, max_size=6), unit, unit)
     def test_it_never_falls_as_ratios_grow_and_is_the_sum_of_its_parts(self, pairs, threshold, spread):
         low, high = (six_zone(by_zone(*map(end, pairs)), threshold=threshold, spread=spread) for end in (min, max))
-        assert 0 <= low.value <= high.value <= sum(max(pair) > 0 for pair in pairs)
+        most = sum(max(pair) > (LEAST_COUNTED_SHARE if spread else threshold) for pair in pairs)
+        assert 0 <= low.value <= high.value <= most
         assert low.value == sum(low.parts.values())
 
     @given(st.lists(unit, min_size=6, max_size=6), unit)
     def test_the_sharpest_curve_is_the_threshold(self, ratios, threshold):
-        near = [ratio for ratio in ratios if abs(ratio - threshold) < 1e-6]
+        near = [ratio for ratio in ratios if abs(ratio - threshold) < 1e-6 or ratio <= LEAST_COUNTED_SHARE]
         sharp = six_zone(by_zone(*ratios), threshold=threshold, spread=1e-9)
         assert near or sharp.parts == six_zone(by_zone(*ratios), threshold=threshold).parts
 

@@ -23,6 +23,9 @@ films with six-zone scores, and with the shares by a network that had not learne
 best (0.28 and 0.18) is 0.85 points off by ten-fold cross-validation over patients, and counting the zones above the
 best single threshold is 1.13 off. The shipped network is trained towards the curve given here."""
 
+LEAST_COUNTED_SHARE = 0.02
+"""Share of a zone with opacity up to which nobody counts it, whatever the curve says: specks on healthy films."""
+
 _SIDES = (Side.RIGHT.value, Side.LEFT.value)
 
 
@@ -58,7 +61,8 @@ def six_zone(
     ----------
     ratios : by zone, 0 to 1: its share with opacity, or another measure of how affected it is; other keys are ignored
     threshold : a zone at the threshold is not affected, one above it is; half of the readers count a zone there
-    spread : of the readers' thresholds, as a ratio; 0 for one sharp threshold. A zone whose ratio is 0 never counts
+    spread : of the readers' thresholds, as a ratio; 0 for one sharp threshold. With a spread, a zone of up to
+        :data:`LEAST_COUNTED_SHARE` never counts
     method : what the ratios are
 
     Returns
@@ -97,7 +101,7 @@ def six_zone(
 def _expected(zones: Mapping[str, Measured], threshold: float, spread: float) -> dict[str, Measured]:
     """1 for as many zones as readers count on average, those that most of them count; 0 for the others."""
     chances = {
-        zone: 1.0 / (1.0 + math.exp(min((threshold - ratio) / spread, 700.0))) if ratio else 0.0
+        zone: 1.0 / (1.0 + math.exp(min((threshold - ratio) / spread, 700.0))) if ratio > LEAST_COUNTED_SHARE else 0.0
         for zone, ratio in zones.items()
         if not isinstance(ratio, NotMeasured)
     }

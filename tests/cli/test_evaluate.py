@@ -74,6 +74,17 @@ class TestFilms:
         assert "Films analysed: 1, of test." in made.stdout
         assert "Results missing: none." in made.stdout
 
+    def test_what_an_audit_finds_in_another_part_too_is_left_out(self, folder):
+        keys = ["cxr-fields/one", "cxr-fields/broken"]
+        told = {"code": "near-duplicate-in-splits", "cases": keys, "message": "", "splits": ["test", "val"]}
+        for defects, films, left_out in (([told], 0, 1), ([], 1, 0)):
+            (folder / "audit.json").write_text(json.dumps({"defects": defects}), encoding="utf-8")
+            made = json.loads(run("--data", folder, "--without", folder / "audit.json", "--json").stdout)
+            assert (made["films"], made["left_out"]) == (films, left_out)
+        made = run("--data", folder, "--without", folder / "audit.json")
+        assert "Left out, for the audit found them in another part of the data, too: 0." in made.stdout
+        assert "Left out" not in run("--data", folder).stdout
+
     def test_json_is_all_that_stdout_has(self, folder):
         made = run("--data", folder, "--split", "test", "--json")
         figures = {item["id"]: item for item in json.loads(made.stdout)["figures"]}
@@ -125,7 +136,7 @@ def no_networks(monkeypatch):
         asked.append(name)
         return ct_methods.Methods((ct_methods.Method("", lambda image: lungs, None),))
 
-    monkeypatch.setattr(ct_scans, "scans_of", lambda root, split: [lambda: scan])
+    monkeypatch.setattr(ct_scans, "scans_of", lambda root, split, *, without: [lambda: scan])
     monkeypatch.setattr(ct_methods, "open_methods", open_methods)
     return asked
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from hilum.datasets.slices import SliceCase
+from hilum.datasets.slices import SliceCase, read_slices
 from hilum.errors import ReadError
 from hilum.evaluation.ct_scans import (
     APPROXIMATE,
@@ -15,6 +15,7 @@ from hilum.evaluation.ct_scans import (
     LESION_SEEDS,
     STACKED,
     WHOLE_PICTURE,
+    count_of,
     dense_phantom,
     hounsfield_scan,
     lesion_phantom,
@@ -65,6 +66,13 @@ def test_only_the_test_split_has_phantoms(tree):
     assert len(scans_of(tree, "val")) == 2
     assert len(scans_of(tree, "test")) == 3 + len(phantom_makers())
     assert scans_of(tree, "train") == []
+
+
+def test_slices_are_left_out_by_key(tree):
+    keys = frozenset(case.key for case in read_slices(tree) if case.split == "test")
+    assert {key.split("/")[0] for key in keys} == {"ct"}
+    assert len(scans_of(tree, "test", without=keys)) == len(phantom_makers())
+    assert (count_of(tree, "test", keys), count_of(tree, "val", keys)) == (len(keys), 0)
 
 
 def test_a_folder_without_sources_is_refused(tmp_path):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +26,28 @@ SOME_FAILED = 3
 _FORMS = (".txt", ".md", ".json")
 
 
-@click.group()
+_FURTHER = ("masks", "scores", "compare")
+"""Subcommands that have a module ``evaluate_<name>`` of their own, imported when they are asked for."""
+
+
+class _Evaluate(click.Group):
+    """A group of which some subcommands stand in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all subcommands."""
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in _FURTHER if name not in own and find_spec(f"hilum.cli.evaluate_{name}"))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand of a name, None if there is none."""
+        if cmd_name in _FURTHER and find_spec(f"hilum.cli.evaluate_{cmd_name}"):
+            return import_module(f"hilum.cli.evaluate_{cmd_name}").command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Evaluate)
 def command() -> None:
-    """Compare results with references: Dice, scores and readers, with 95 % intervals."""
+    """Compare results with references: masks, scores and readers, with 95 % intervals."""
 
 
 command.add_command(thresholds)
@@ -55,6 +77,12 @@ def _result_options(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             help="Folder of a network on whose card the figures are to be put; repeat for several.",
         ),
+        click.option(
+            "--without",
+            "audit",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="An audit.json of the data: cases that it finds in another part of the data, too, are left out.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -75,11 +103,13 @@ def _result_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.pass_context
 def films(
     context: click.Context,
+    *,
     folders: tuple[Path, ...],
     split: str,
     is_json: bool,
     output: Path | None,
     cards: tuple[Path, ...],
+    audit: Path | None,
 ) -> None:
     """Analyse the films of a split and print every figure with its goal."""
     from hilum.datasets.films import in_split, read_cases
@@ -88,11 +118,15 @@ def films(
     from hilum.pipeline import analyse, open_networks
     from hilum.settings import resolve
 
-    cases = [film for folder in folders for film in in_split(read_cases(folder), split) if is_of_use(film)]
+    known = [film for folder in folders for film in in_split(read_cases(folder), split) if is_of_use(film)]
+    leaks = _leaks(audit)
+    cases = [film for film in known if film.key not in leaks]
     settings = resolve()
     networks = open_networks(settings, many=True)
     with click.progressbar(cases, label="Analysing films", file=sys.stderr) as bar:
         evaluation = evaluate_films(bar, partial(analyse, settings=settings, networks=networks))
+    if audit:
+        evaluation = replace(evaluation, n_left_out=len(known) - len(cases))
     _give(context, evaluation, is_json=is_json, output=output, cards=cards)
 
 
@@ -123,20 +157,30 @@ def ct(
     is_json: bool,
     output: Path | None,
     cards: tuple[Path, ...],
+    audit: Path | None,
 ) -> None:
     """Look at the slices, volumes and phantoms of a split and print every figure with its goal."""
     if cards and method != "network":
         raise click.UsageError("--card takes the figures of networks; leave out --method.")
     from hilum.evaluation.ct import evaluate_ct
     from hilum.evaluation.ct_methods import open_methods
-    from hilum.evaluation.ct_scans import scans_of
+    from hilum.evaluation.ct_scans import count_of, scans_of
     from hilum.settings import resolve
 
-    makers = scans_of(root, split)
+    leaks = _leaks(audit)
+    makers = scans_of(root, split, without=leaks)
     methods = open_methods(method, resolve())
     with click.progressbar(makers, label="Looking at scans", file=sys.stderr) as bar:
         evaluation = evaluate_ct(bar, methods, split=split)
+    if audit:
+        evaluation = replace(evaluation, n_left_out=count_of(root, split, leaks))
     _give(context, evaluation, is_json=is_json, output=output, cards=cards)
+
+
+def _leaks(audit: Path | None) -> frozenset[str]:
+    from hilum.datasets.audit.report import read_leaks
+
+    return read_leaks(audit) if audit else frozenset()
 
 
 def _give(

@@ -14,9 +14,10 @@ PNG. Two layouts are known, told apart by their columns:
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -31,6 +32,9 @@ Layout = Literal["scored", "fields"]
 HEALTHY_FINDING = "no finding"
 """What the column ``finding`` says of a healthy film, in small letters or capitals. No other entry means healthy:
 an empty one says nothing."""
+
+SOURCES: Mapping[Layout, str] = MappingProxyType({"scored": "cxr", "fields": "cxr-fields"})
+"""The id of the source that reads a folder of each layout."""
 
 TABLE = "cases.csv"
 """The file that names the cases of a folder."""
@@ -116,6 +120,11 @@ class FilmCase:
     opacity: float | None = None
     is_poor_quality: bool | None = None
     aspect: float | None = None
+
+    @property
+    def key(self) -> str:
+        """``source/case``, as in a table of cases."""
+        return f"{SOURCES[self.layout]}/{self.case}"
 
     @property
     def is_healthy(self) -> bool:

@@ -36,6 +36,9 @@ Turn = Literal["none", "flip-rows", "transpose", "transpose-flip-rows"]
 WINDOW_OF_CORONACASES = (10.5, -1000.0)
 """Slope and intercept that bring ``coronacases-slices`` near Hounsfield units, fitted by tissue."""
 
+SOURCE = "ct"
+"""The id of the source that reads all these folders together."""
+
 WHITE = 127
 """Masks drawn in grey levels hold what is brighter than this."""
 
@@ -74,6 +77,11 @@ class SliceCase:
     is_cropped: bool = False
     turn: Turn = "none"
     aspect: float = 1.0
+
+    @property
+    def key(self) -> str:
+        """``source/case``, as in a table of cases."""
+        return f"{SOURCE}/{self.source}-{self.name}"
 
 
 def read_slices(root: Path, sources: Iterable[str] = ()) -> tuple[SliceCase, ...]:

@@ -13,7 +13,7 @@ from hilum.errors import ReadError
 from hilum.image import LUNGS, Image
 from hilum.readers import read, read_labels
 
-from .slices import chosen_sources, existing, rows_of
+from .slices import SOURCE, chosen_sources, existing, rows_of
 
 LOBE_COLUMNS = {
     "LLL": "left-lower-lobe",
@@ -65,6 +65,11 @@ class VolumeCase:
     labels: tuple[SliceLabel, ...] = ()
     diagnosis: str = ""
     is_cropped: bool = False
+
+    @property
+    def key(self) -> str:
+        """``source/case``, as in a table of cases."""
+        return f"{SOURCE}/{self.source}-{self.name}"
 
     @property
     def is_healthy(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -96,30 +96,44 @@ Maker = Callable[[], Scan]
 """Makes a scan: reads or computes it."""
 
 
-def scans_of(root: Path, split: str) -> list[Maker]:
+def scans_of(root: Path, split: str, *, without: Container[str] = frozenset()) -> list[Maker]:
     """Everything that a split is judged by, cheap to list and costly to make.
 
     Parameters
     ----------
     root : the folder that holds a folder for each source; those that are not there are passed over
     split : ``train``, ``val`` or ``test``; only ``test`` has volumes and phantoms
+    without : keys of slices and volumes that are left out
 
     Raises
     ------
     ReadError
         None of the sources is there, or one cannot be understood.
     """
-    has_slices, has_volumes = (any((root / name).is_dir() for name in kind) for kind in (SLICE_SOURCES, VOLUME_SOURCES))
-    if not has_slices and not has_volumes:
-        known = ", ".join((*SLICE_SOURCES, *VOLUME_SOURCES))
-        raise ReadError(f"{str(root)!r} holds none of the folders {known}.", path=root)
-    slices = in_split(read_slices(root), split) if has_slices else ()
-    volumes = [case for case in read_volumes(root) if case.split == split] if has_volumes else []
+    every_slice, every_volume = _cases_of(root, split)
+    slices = tuple(case for case in every_slice if case.key not in without)
+    volumes = [case for case in every_volume if case.key not in without]
     made = [*_slice_makers(slices)]
     made += [partial(volume_scan, case) for case in volumes]
     hosts = [case for case in volumes if case.is_healthy or (case.lungs is not None and not case.is_cropped)]
     made += [partial(insertion_scan, case, seed) for case, seed in zip(hosts, INSERTION_SEEDS, strict=False)]
     return [*made, *phantom_makers()] if split == "test" else made
+
+
+def count_of(root: Path, split: str, keys: Container[str]) -> int:
+    """How many slices and volumes of a split have one of the keys; errors as for :func:`scans_of`."""
+    slices, volumes = _cases_of(root, split)
+    return sum(case.key in keys for case in (*slices, *volumes))
+
+
+def _cases_of(root: Path, split: str) -> tuple[tuple[SliceCase, ...], tuple[VolumeCase, ...]]:
+    has_slices, has_volumes = (any((root / name).is_dir() for name in kind) for kind in (SLICE_SOURCES, VOLUME_SOURCES))
+    if not has_slices and not has_volumes:
+        known = ", ".join((*SLICE_SOURCES, *VOLUME_SOURCES))
+        raise ReadError(f"{str(root)!r} holds none of the folders {known}.", path=root)
+    slices = in_split(read_slices(root), split) if has_slices else ()
+    volumes = tuple(case for case in read_volumes(root) if case.split == split) if has_volumes else ()
+    return slices, volumes
 
 
 def phantom_makers(spacing_mm: tuple[float, float, float] = PHANTOM_SPACING_MM) -> list[Maker]:

@@ -77,6 +77,7 @@ class Evaluation:
     models : the networks that made the results
     noun : what was analysed, for tables and keys
     counted : heads the column of what the figures are made of
+    n_left_out : left out of the split as an audit found them in another one, too; None if no audit was given
     """
 
     rows: tuple[Row, ...]
@@ -86,6 +87,7 @@ class Evaluation:
     models: tuple[ModelRef, ...]
     noun: str = "film"
     counted: str = "films"
+    n_left_out: int | None = None
 
 
 def evaluate_films(films: Iterable[FilmCase], analyse: Analyse) -> Evaluation:

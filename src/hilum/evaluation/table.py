@@ -43,6 +43,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Json]:
         "schema": SCHEMA,
         f"{evaluation.noun}s": evaluation.n_films,
         "splits": list(evaluation.splits),
+        "left_out": evaluation.n_left_out,
         "models": [
             {"name": model.name, "version": model.version, "sha256": model.sha256} for model in evaluation.models
         ],
@@ -110,6 +111,8 @@ def _notes(evaluation: Evaluation) -> list[str]:
     networks = ", ".join(f"{model.name} {model.version}" for model in evaluation.models)
     splits = " and ".join(evaluation.splits) or "no split"
     made = [f"{evaluation.noun.capitalize()}s analysed: {evaluation.n_films}, of {splits}."]
+    if evaluation.n_left_out is not None:
+        made.append(f"Left out, for the audit found them in another part of the data, too: {evaluation.n_left_out}.")
     if networks:
         made.append(f"Networks: {networks}.")
     if not evaluation.failures:

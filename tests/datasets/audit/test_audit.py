@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from PIL import Image as Picture
 
 from hilum.datasets.audit.audit import audit
 from hilum.datasets.audit.defect import KINDS
-from hilum.datasets.audit.report import as_csv, as_json, as_text, render_audit
+from hilum.datasets.audit.report import as_csv, as_json, as_text, read_leaks, render_audit, write_audit
 from hilum.datasets.explore.examine import examine_all
 from hilum.datasets.schema import DatasetCase, Mask
+from hilum.errors import ReadError
 from hilum.measurement import Gravity
 
 from .conftest import AFFINE, FILM, Tree, film, film_masks, nifti, save, volume
@@ -231,7 +233,50 @@ def test_pairs_of_two_patients_are_told_once(tree: Tree) -> None:
         tree.cases[f"more-{n}"] = DatasetCase("more", f"more-{n}", patient, "CXR", path)
     found = audit(examine_all(tree.table, workers=1)).defects
     assert [defect.code for defect in found] == ["near-duplicate-across"]
-    assert found[0].message.endswith("1 more pairs of these patients.")
+    assert found[0].message.endswith("1 more pair of these patients.")
+
+
+def test_a_finding_holds_all_cases_of_its_pairs_the_closest_first(tree: Tree) -> None:
+    test_pairs_of_two_patients_are_told_once(tree)
+    (found,) = audit(examine_all(tree.table, workers=1)).defects
+    assert set(found.cases) == {f"more/more-{n}" for n in range(4)}
+    assert all(found.message.index(key) for key in found.cases[:2])
+
+
+@pytest.mark.parametrize(
+    ("plant", "leaks"),
+    [
+        (mirrored_copy_in_the_other_split, {"films/film-0", "films/film-3"}),
+        (patient_in_two_splits, {"films/film-0", "films/film-1"}),
+        (copy_across_patients, set()),  # both in one split
+        (copy_within_a_patient, set()),
+        (metres, set()),
+    ],
+)
+def test_leaks_are_what_is_in_two_parts_of_the_data(tree: Tree, tmp_path: Path, plant, leaks: set[str]) -> None:
+    plant(tree)
+    seen = tuple(examine_all(tree.table, workers=1))
+    write_audit(audit(seen), seen, tmp_path / "audit")
+    assert read_leaks(tmp_path / "audit" / "audit.json") == leaks
+
+
+def test_a_patient_in_two_splits_is_shown_in_both(tree: Tree) -> None:
+    for number in range(3):
+        case = replace(tree.cases["film-0"], case=f"again-{number}", split="test" if number == 2 else "train")
+        path = tree.root / f"again-{number}.png"
+        save(path, film(60 + number))
+        tree.cases[case.case] = replace(case, image=path)
+    found = [
+        defect for defect in audit(examine_all(tree.table, workers=1)).defects if defect.code == "patient-in-splits"
+    ]
+    assert len(set(found[0].splits[:2])) == 2
+    assert len(found[0].splits) == len(found[0].cases)
+
+
+def test_what_is_no_audit_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text('{"cases": 3}', encoding="utf-8")
+    with pytest.raises(ReadError, match=r"Give the audit.json"):
+        read_leaks(tmp_path / "cases.json")
 
 
 def test_grave_findings_come_first_and_are_counted(tree: Tree) -> None:

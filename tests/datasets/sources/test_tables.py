@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from hilum.datasets.films import columns_of
+from hilum.datasets.films import columns_of, read_cases
 from hilum.datasets.open import open_case, open_mask
 from hilum.datasets.slices import read_lesions, read_lungs, read_picture, read_slices
 from hilum.datasets.sources import read_source, recognise
+from hilum.datasets.volumes import read_volumes
 from hilum.errors import ReadError
 from hilum.image import Quantity
 
@@ -44,6 +45,13 @@ def films(root, layout, licence, **cells):
 
 
 class TestFilms:
+    @pytest.mark.parametrize(
+        ("layout", "licence", "mask"), [("scored", "license", "lungs_lr"), ("fields", "licence", "lungs")]
+    )
+    def test_a_row_has_the_key_that_its_case_has(self, tmp_path, layout, licence, mask):
+        films(tmp_path, layout, licence, **{mask: "True"})
+        assert [film.key for film in read_cases(tmp_path)] == [case.key for case in read_source(tmp_path)]
+
     def test_masks_that_tell_sides_apart_are_preferred(self, tmp_path):
         films(tmp_path, "scored", "license", lungs_lr="True", lungs_v7="True", lesions="True")
         (case,) = read_source(tmp_path)
@@ -92,6 +100,10 @@ class TestCollectionsOfCt:
         assert people["ct/coronacases-03"] == 2 + 1
         assert people["ct/coronacases-01"] == 2 + 1
         assert people["ct/medseg-slices-medseg-000"] == 1
+
+    def test_a_row_has_the_key_that_its_case_has(self, ct_tree):
+        rows = (*read_slices(ct_tree), *read_volumes(ct_tree))
+        assert [row.key for row in rows] == [case.key for case in read_source(ct_tree)]
 
     def test_slices_are_those_of_the_slice_readers(self, ct_tree):
         cases = {case.case: case for case in read_source(ct_tree)}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hilum.datasets.explore.examine import Examination
+from hilum.datasets.schema import SPLITS
 from hilum.measurement import Gravity
 
 from .checks import check_case
@@ -62,7 +63,7 @@ def audit(examinations: Iterable[Examination]) -> Audit:
     return Audit(
         len(seen),
         len({each.case.person for each in seen}),
-        dict(Counter(each.case.split for each in seen)),
+        {split: count for split in SPLITS if (count := sum(each.case.split == split for each in seen))},
         tuple(sorted(found, key=lambda defect: kinds.index(defect.code))),
     )
 
@@ -77,12 +78,10 @@ def _exact(seen: Sequence[Examination]) -> Iterator[Defect]:
             continue
         persons, splits = {each.case.person for each in group}, {each.case.split for each in group}
         is_across = len(persons) > 1 or len(splits) > 1
-        keys = tuple(each.case.key for each in group)
         where = "; ".join(f"{each.case.key}{_place(each)}" for each in group[:4])
         more = f" and {len(group) - 4} more" if len(group) > 4 else ""
-        yield Defect(
-            "exact-duplicate-across" if is_across else "exact-duplicate", keys, f"Equal pixels: {where}{more}."
-        )
+        code = "exact-duplicate-across" if is_across else "exact-duplicate"
+        yield _defect(code, group, f"Equal pixels: {where}{more}.")
 
 
 def _near(seen: Sequence[Examination]) -> Iterator[Defect]:
@@ -103,10 +102,12 @@ def _pair(once: Sequence[Examination], pairs: Sequence[Pair]) -> Defect:
     a, b = once[best.first], once[best.second]
     is_split = any(once[pair.first].case.split != once[pair.second].case.split for pair in pairs)
     how = f", {best.variant}" if best.variant else ""
-    more = f"; {len(pairs) - 1} more pairs of these patients" if len(pairs) > 1 else ""
-    return Defect(
+    pair_word = "pair" if len(pairs) == 2 else "pairs"
+    more = f"; {len(pairs) - 1} more {pair_word} of these patients" if len(pairs) > 1 else ""
+    places = dict.fromkeys((best.first, best.second, *(place for pair in pairs for place in (pair.first, pair.second))))
+    return _defect(
         "near-duplicate-in-splits" if is_split else "near-duplicate-across",
-        (a.case.key, b.case.key),
+        [once[place] for place in places],
         f"Alike by {best.likeness:.2f}{how}: {a.case.key}{_place(a)} and {b.case.key}{_place(b)}{more}.",
     )
 
@@ -135,4 +136,16 @@ def _patients(seen: Sequence[Examination]) -> Iterator[Defect]:
         splits = Counter(each.case.split for each in group)
         if len(splits) > 1:
             counted = ", ".join(f"{count} in {split}" for split, count in splits.items())
-            yield Defect("patient-in-splits", tuple(each.case.key for each in group), f"Patient {person}: {counted}.")
+            yield _defect("patient-in-splits", _mixed(group), f"Patient {person}: {counted}.")
+
+
+def _defect(code: str, seen: Iterable[Examination], message: str) -> Defect:
+    cases = [each.case for each in seen]
+    return Defect(code, tuple(case.key for case in cases), message, tuple(case.split for case in cases))
+
+
+def _mixed(group: Sequence[Examination]) -> list[Examination]:
+    """One case of each part first, so that pictures of the first two show both."""
+    first = {each.case.split: each for each in reversed(group)}
+    chosen = [each for each in group if first[each.case.split] is each]
+    return chosen + [each for each in group if first[each.case.split] is not each]

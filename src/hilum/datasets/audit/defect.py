@@ -36,6 +36,10 @@ KINDS: Mapping[str, tuple[Gravity, str]] = MappingProxyType(
 """Code of each kind of finding: how grave it is, and its title."""
 
 
+LEAKS = ("exact-duplicate-across", "near-duplicate-in-splits", "patient-in-splits")
+"""Kinds that concern two parts of the data, where the cases of a finding are in more than one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Defect:
     """One finding.
@@ -45,13 +49,20 @@ class Defect:
     code : out of :data:`KINDS`
     cases : keys of the cases concerned, of which there is at least one
     message : a sentence that says what was found and where
+    splits : the part of the data that each of several cases belongs to, in their order; empty for one case
     """
 
     code: str
     cases: tuple[str, ...]
     message: str
+    splits: tuple[str, ...] = ()
 
     @property
     def gravity(self) -> Gravity:
         """How grave it is."""
         return KINDS[self.code][0]
+
+    @property
+    def is_leak(self) -> bool:
+        """Whether what is in one part of the data is in another, too."""
+        return self.code in LEAKS and len(set(self.splits) - {""}) > 1

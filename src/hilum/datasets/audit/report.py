@@ -13,6 +13,7 @@ from hilum.datasets.explore.examine import Examination
 from hilum.datasets.explore.page import render
 from hilum.datasets.explore.thumbnail import thumbnail
 from hilum.datasets.schema import DatasetCase
+from hilum.errors import ReadError
 from hilum.provenance import Json
 from hilum.writers.whole import whole_file
 
@@ -27,6 +28,10 @@ ROWS = 200
 
 PICTURES = 12
 """Most findings of a kind that the page shows pictures of."""
+
+
+COLUMNS = ("code", "gravity", "cases", "splits", "message")
+"""Of ``audit.csv``; several cases of a finding, and their splits, are parted by blanks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,13 @@ def as_text(audit: Audit) -> str:
 
 
 def as_csv(audit: Audit) -> str:
-    """One row a finding: code, gravity, cases, message."""
+    """One row a finding; the splits are those of its cases, ``-`` where nobody has said."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("code", "gravity", "cases", "message"))
+    writer.writerow(COLUMNS)
     for each in audit.defects:
-        writer.writerow((each.code, each.gravity.value, " ".join(each.cases), each.message))
+        splits = " ".join(split or "-" for split in each.splits)
+        writer.writerow((each.code, each.gravity.value, " ".join(each.cases), splits, each.message))
     return file.getvalue()
 
 
@@ -93,10 +99,42 @@ def as_json(audit: Audit) -> dict[str, Json]:
         "splits": dict(audit.splits),
         "counts": dict(audit.counts()),
         "defects": [
-            {"code": each.code, "gravity": each.gravity.value, "cases": list(each.cases), "message": each.message}
+            {
+                "code": each.code,
+                "gravity": each.gravity.value,
+                "cases": list(each.cases),
+                "splits": list(each.splits),
+                "message": each.message,
+            }
             for each in audit.defects
         ],
     }
+
+
+def read_leaks(path: Path) -> frozenset[str]:
+    """The cases that an audit found in more than one part of the data: as copies, or as the same patient's.
+
+    Parameters
+    ----------
+    path : ``audit.json``, as :func:`write_audit` writes it
+
+    Raises
+    ------
+    ReadError
+        It is no audit in JSON.
+    """
+    try:
+        defects = [
+            Defect(each["code"], tuple(each["cases"]), each["message"], tuple(each["splits"]))
+            for each in json.loads(path.read_text(encoding="utf-8"))["defects"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReadError(
+            f"Cannot read {str(path)!r} as an audit ({type(error).__name__}: {error}). "
+            "Give the audit.json that 'hilum datasets audit -o FOLDER' writes.",
+            path=path,
+        ) from error
+    return frozenset(case for defect in defects if defect.is_leak for case in defect.cases)
 
 
 def _lines(audit: Audit) -> Iterator[str]:

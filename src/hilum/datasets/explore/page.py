@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,10 @@ from .thumbnail import chosen, thumbnail
 
 OUTLIERS = 40
 """Most outliers on the page; the table of cases has every number."""
+
+
+FEW = 3
+"""Fewer cases than this make no line of intensities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ def render_exploration(summary: Summary, seen: Sequence[Examination], *, thumbna
         plots=[plot for plot in _plots(summary, seen) if plot is not None],
         shown=[_shown(each) for each in chosen(seen, standing_out, thumbnails)],
         outliers=summary.outliers[:OUTLIERS],
+        measures=_measures(summary),
+        few=FEW,
     )
 
 
@@ -74,6 +81,17 @@ def _shown(seen: Examination) -> Shown:
     return Shown(thumbnail(seen.case), seen.case.key, f"{size}{burden}")
 
 
+def _measures(summary: Summary) -> list[tuple[str, str, float]]:
+    """Heads, names and factors of what is known of any structure."""
+    known = (
+        ("% of the image", "share", 100.0),
+        ("Volume, ml", "volume_ml", 1.0),
+        ("Median HU", "hounsfield", 1.0),
+        ("Median grey level", "grey", 1.0),
+    )
+    return [each for each in known if any(math.isfinite(getattr(s, each[1]).median) for s in summary.structures)]
+
+
 def _plots(summary: Summary, seen: Sequence[Examination]) -> Iterator[Plot | None]:
     read = [each for each in seen if not each.error]
     planes = [(float(each.shape[-1]), float(each.shape[-2])) for each in read]
@@ -85,6 +103,8 @@ def _plots(summary: Summary, seen: Sequence[Examination]) -> Iterator[Plot | Non
     for is_hounsfield, whole in ((True, summary.image_hu), (False, summary.image_grey)):
         series = {"whole image": whole}
         for each in summary.structures:
+            if each.present < FEW:
+                continue
             series[each.structure] = each.histogram_hu if is_hounsfield else each.histogram_grey
         unit = "Hounsfield units" if is_hounsfield else "grey levels"
         yield densities(f"Intensity by structure, {unit}", series, is_hounsfield=is_hounsfield)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,9 @@ WIDTH, HEIGHT = 520.0, 190.0
 SERIES = 8
 """Colours that a plot tells apart."""
 
+SMALLEST, LARGEST = 3.0, 14.0
+"""Radius of a point that is one case, and of one that is all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plot:
@@ -27,7 +32,7 @@ class Plot:
     across : name of the horizontal axis, with its unit
     bars : left, top, width, height of each
     lines : name and SVG path of each, the first in the first colour
-    points : left and top of each
+    points : left, top and radius of each
     ticks : text and left of each
     levels : text and top of each
     """
@@ -36,7 +41,7 @@ class Plot:
     across: str
     bars: tuple[tuple[float, float, float, float], ...] = ()
     lines: tuple[tuple[str, str], ...] = ()
-    points: tuple[tuple[float, float], ...] = ()
+    points: tuple[tuple[float, float, float], ...] = ()
     ticks: tuple[tuple[str, float], ...] = ()
     levels: tuple[tuple[str, float], ...] = ()
 
@@ -67,7 +72,7 @@ def bars(title: str, across: str, values: Sequence[float], *, steps: int = 30) -
         title,
         across,
         bars=drawn,
-        ticks=tuple((_short(edges[n * steps // 3]), n * WIDTH / 3) for n in range(4)),
+        ticks=_ticks(float(edges[0]), float(edges[-1])),
         levels=((f"{highest:g} cases", 0.0),),
     )
 
@@ -89,19 +94,32 @@ def densities(title: str, series: Mapping[str, NDArray[np.float64]], *, is_houns
 
 
 def scatter(title: str, across: str, up: str, pairs: Sequence[tuple[float, float]]) -> Plot | None:
-    """One point a case, each place once; None if there is no pair."""
+    """A point for each place, the larger the more cases lie there; None if there is no pair."""
     if not pairs:
         return None
     x, y = (np.array(values, dtype=np.float64) for values in zip(*pairs, strict=True))
     right, top = 1.05 * float(x.max()), 1.05 * float(y.max())
-    places = {(round(WIDTH * a / right, 1), round(HEIGHT * (1 - b / top), 1)) for a, b in zip(x, y, strict=True)}
+    places = Counter((round(WIDTH * a / right, 1), round(HEIGHT * (1 - b / top), 1)) for a, b in zip(x, y, strict=True))
     return Plot(
         title,
         across,
-        points=tuple(sorted(places)),
-        ticks=tuple((_short(right * n / 4), WIDTH * n / 4) for n in range(5)),
-        levels=((f"{_short(top)} {up}", 0.0), (_short(top / 2), HEIGHT / 2)),
+        points=tuple((*place, _radius(count, len(pairs))) for place, count in sorted(places.items())),
+        ticks=_ticks(0.0, right),
+        levels=tuple((f"{text} {up}", HEIGHT - y / WIDTH * HEIGHT) for text, y in _ticks(0.0, top)[1:]),
     )
+
+
+def _radius(count: int, total: int) -> float:
+    return round(SMALLEST + (LARGEST - SMALLEST) * math.sqrt((count - 1) / total), 1)
+
+
+def _ticks(low: float, high: float) -> tuple[tuple[str, float], ...]:
+    """Three to six round numbers from low to high, and how far along the axis they are."""
+    rough = (high - low) / 5
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
+    numbers = (n * step for n in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1))
+    return tuple((_short(number), round(WIDTH * (number - low) / (high - low), 1)) for number in numbers)
 
 
 def _cut(shares: NDArray[np.float64]) -> NDArray[np.float64]:

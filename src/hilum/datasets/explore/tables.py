@@ -121,23 +121,25 @@ def _axis_lines(axes: Mapping[str, Spread]) -> Iterator[str]:
         yield f"  {name:<26}{number(each.lowest):>9}{number(each.median):>9}{number(each.highest):>9}"
 
 
+_MEASURES = (("% of image", "share", 100.0), ("ml", "volume_ml", 1.0), ("HU", "hounsfield", 1.0), ("grey", "grey", 1.0))
+
+
 def _structure_lines(structures: Sequence[StructureSummary]) -> Iterator[str]:
-    if structures:
-        yield f"{'Structure':<28}{'in cases':>12}{'% of image':>12}{'ml':>9}{'HU':>8}{'grey':>7}"
+    if not structures:
+        return
+    known = [each for each in _MEASURES if any(math.isfinite(getattr(s, each[1]).median) for s in structures)]
+    yield f"{'Structure':<28}{'in cases':>12}" + "".join(f"{head:>12}" for head, _, _ in known)
     for each in structures:
-        values = (100 * each.share.median, each.volume_ml.median, each.hounsfield.median, each.grey.median)
-        share, volume, hounsfield, grey = (number(value) for value in values)
-        present = f"{each.present}/{each.cases}"
-        name = f"{each.mask}: {each.structure}"
-        yield f"  {name:<26}{present:>12}{share:>12}{volume:>9}{hounsfield:>8}{grey:>7}"
-    if structures:
-        yield "  (medians over the cases in which it is present)"
+        values = "".join(f"{number(factor * getattr(each, name).median):>12}" for _, name, factor in known)
+        yield f"  {f'{each.mask}: {each.structure}':<26}{f'{each.present}/{each.cases}':>12}{values}"
+    yield "  (medians over the cases in which it is present)"
 
 
 def _outlier_lines(summary: Summary) -> Iterator[str]:
     if not summary.outliers:
         return
-    yield f"{len(summary.outliers)} cases stand out of their source"
+    count = len(summary.outliers)
+    yield f"{count} {'case stands' if count == 1 else 'cases stand'} out of their source"
     for each in summary.outliers[:SHOWN]:
         yield f"  {each.case}: {each.measure} {number(each.value)}, median {number(each.median)}"
     if len(summary.outliers) > SHOWN:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from hilum.datasets.films import SOURCES
 from hilum.datasets.schema import DatasetCase
 
 from .film_table import films
 from .layout import Layout
 
-ID = "cxr"
+ID = SOURCES["scored"]
 
 
 def cases(root: Path) -> Iterator[DatasetCase]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from hilum.datasets.films import SOURCES
 from hilum.datasets.schema import DatasetCase
 
 from .film_table import films
 from .layout import Layout
 
-ID = "cxr-fields"
+ID = SOURCES["fields"]
 
 
 def cases(root: Path) -> Iterator[DatasetCase]:

@@ -2,6 +2,7 @@ from hilum.case import Case as Case
 from hilum.image import Image as Image
 from hilum.image import LabelMap as LabelMap
 from hilum.pipeline import analyse as analyse
+from hilum.projection import project as project
 from hilum.readers import read as read
 from hilum.readers import read_slices as read_slices
 from hilum.scoring import score as score
@@ -15,6 +16,7 @@ __all__ = [
     "LabelMap",
     "__version__",
     "analyse",
+    "project",
     "read",
     "read_slices",
     "score",

@@ -25,6 +25,7 @@ class Quantity(Enum):
     PROBABILITY = "probability"
     ATTENUATION = "attenuation"
     WINDOWED_CT = "windowed-ct"
+    LENGTH_MM = "length-mm"
 
 
 @dataclass(frozen=True, slots=True)

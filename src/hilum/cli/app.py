@@ -14,7 +14,21 @@ from hilum import __version__
 from hilum.cli.talk import DEBUG
 from hilum.errors import Error
 
-COMMANDS = ("analyse", "series", "score", "demo", "info", "models", "evaluate", "datasets", "train", "export")
+COMMANDS = (
+    "analyse",
+    "series",
+    "score",
+    "project",
+    "demo",
+    "info",
+    "models",
+    "evaluate",
+    "datasets",
+    "train",
+    "crossval",
+    "search",
+    "export",
+)
 """Subcommands in the order of the help; each is ``command`` in the module of its name in this package."""
 
 

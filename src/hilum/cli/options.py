@@ -104,7 +104,7 @@ def _shown(default: Any) -> str:
 def _click_type(wanted: Any) -> Any:
     if typing.get_origin(wanted) is Literal:
         return click.Choice(typing.get_args(wanted))
-    return {int: click.IntRange(min=0), bool: click.BOOL, str: click.STRING}[wanted]
+    return {int: click.IntRange(min=0), float: click.FLOAT, bool: click.BOOL, str: click.STRING}[wanted]
 
 
 def _choose(context: click.Context, key: str, value: Any) -> None:

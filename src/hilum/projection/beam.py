@@ -132,7 +132,7 @@ def lay_out(beam: Beam, grid: VolumeGrid, shape: tuple[int, int] | None = None) 
         shape = max(1, round(high)), max(1, round(wide))
     if min(shape) < 1 or shape[0] * shape[1] > MOST_PIXELS:
         raise ValueError(f"a film of {shape[0]}x{shape[1]} pixels cannot be made: choose another pitch")
-    down, across = ((np.arange(n) - (n - 1) / 2) * beam.pitch_mm for n in shape)
+    down, across = (_centred(count, beam.pitch_mm) for count in shape)
     pixel = beam.pitch_mm / middle
     return Layout(
         order=order,
@@ -168,4 +168,9 @@ def _magnification(beam: Beam, planes: int, spacing_mm: float) -> NDArray[np.flo
             f"the source is {beam.source_mm:g} mm from the detector, and the patient needs "
             f"{behind[0] + spacing_mm / 2:.0f} mm of it"
         )
-    return beam.source_mm / distance
+    return np.asarray(beam.source_mm / distance, dtype=np.float64)
+
+
+def _centred(count: int, pitch_mm: float) -> NDArray[np.float64]:
+    """Centres of so many pixels on either side of 0."""
+    return np.asarray((np.arange(count) - (count - 1) / 2) * pitch_mm, dtype=np.float64)

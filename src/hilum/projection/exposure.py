@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
@@ -57,7 +58,15 @@ def draw_exposure(seed: int) -> Exposure:
     )
 
 
-def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int, quanta: Quanta = "smooth") -> Field:
+def develop(
+    density: Field,
+    *,
+    spacing_mm: float,
+    exposure: Exposure,
+    seed: int,
+    quanta: Quanta = "smooth",
+    least: float = 0.0,
+) -> Field:
     """Grey values, 0 to 1, of a displayed film, from line integrals.
 
     The light behind the patient is exp(-density), veiled by scatter and counted with noise; its logarithm is
@@ -70,16 +79,23 @@ def develop(density: Field, *, spacing_mm: float, exposure: Exposure, seed: int,
     exposure : how the film is taken and displayed
     seed : of the noise
     quanta : how they are counted
+    least : the display is set by what is at least so dense; 0 sets it by all, and where nothing is so dense
     """
     signal = _detected(density, spacing_mm, exposure, np.random.default_rng([seed, 61]), quanta)
     signal = signal - np.float32(exposure.flattening) * _coarse(signal, 28 / spacing_mm)
     signal += np.float32(0.5 * exposure.sharpening) * (signal - blur(signal, 2.5 / spacing_mm))
     signal += np.float32(0.2 * exposure.sharpening) * (signal - blur(signal, 9.0 / spacing_mm))
-    grey = _display(signal, exposure)
+    grey = _display(signal, exposure, _middle(density) >= least)
     _collimate(grey, spacing_mm, exposure)
     if exposure.marker:
         _mark(grey, exposure.marker)
     return np.clip(grey, 0, 1)
+
+
+def _middle(field: Field) -> Field:
+    """Every fourth pixel of a film without its margins."""
+    rows, columns = field.shape
+    return field[rows // 6 : -rows // 8, columns // 8 : -columns // 8][::4, ::4]
 
 
 def _detected(density: Field, spacing_mm: float, exposure: Exposure, rng: np.random.Generator, quanta: Quanta) -> Field:
@@ -97,11 +113,10 @@ def _detected(density: Field, spacing_mm: float, exposure: Exposure, rng: np.ran
     return -np.log(np.maximum(light, np.float32(2e-4)))
 
 
-def _display(signal: Field, exposure: Exposure) -> Field:
+def _display(signal: Field, exposure: Exposure, chosen: NDArray[np.bool_]) -> Field:
     """Grey values, 0 to 1: a sigmoid between the densities of lung and of the densest tissue."""
-    rows, columns = signal.shape
-    middle = signal[rows // 6 : -rows // 8, columns // 8 : -columns // 8][::4, ::4]
-    low, high = (float(p) for p in np.percentile(middle, (6, 92)))
+    middle = _middle(signal)
+    low, high = (float(p) for p in np.percentile(middle[chosen] if chosen.any() else middle, (6, 92)))
     pivot = low + 0.45 * (high - low)
     slope = 3.3 * exposure.contrast / max(high - low, 1e-3)
     with np.errstate(over="ignore"):

@@ -27,6 +27,9 @@ from .straight import straightened
 LEVELS = 65535
 """Brightest grey of a film, which has 16 bits."""
 
+PATIENT = 0.5
+"""Line integral from which on a ray has met the patient, and the display is set by it."""
+
 NOTHING_HU = -1000
 """What takes the place of all that is not the patient."""
 
@@ -159,7 +162,9 @@ def _exposed(axial: Image, rays: Rays, settings: ProjectSettings, origin: Origin
         photons=settings.photons, scatter=settings.scatter, contrast=settings.contrast, brightness=settings.brightness,
         sharpening=settings.sharpening, flattening=settings.flattening, marker=settings.marker,
     )  # fmt: skip
-    grey = develop(density, spacing_mm=_pitch(grid), exposure=exposure, seed=settings.seed, quanta="poisson")
+    grey = develop(
+        density, spacing_mm=_pitch(grid), exposure=exposure, seed=settings.seed, quanta="poisson", least=PATIENT
+    )
     film = Image(_sixteen_bits(grey), grid, Quantity.RADIOGRAPH, origin)
     return film, Image(density, grid, Quantity.ATTENUATION, origin)
 

@@ -88,11 +88,12 @@ def _beneath(lung: Solid, outward: int, layout: Layout) -> Solid | None:
 def _dome_rows(way: Field, shadow: Solid, outward: int) -> NDArray[np.intp]:
     """First row below the dome, by column of the film; the film's height where there is none."""
     height, width = shadow.shape
-    below = (way >= BELOW_MM) & shadow.any(axis=0)[None]
+    crossed: Solid = np.asarray(shadow.any(axis=0))
+    below = (way >= BELOW_MM) & crossed[None]
     limit = np.where(below.any(axis=0), below.argmax(axis=0), height)
     if not below.any():
         return limit
-    top = int(np.median(np.flatnonzero(below[int(limit.min())])))
+    top = int(np.median(np.flatnonzero(below[int(np.min(limit))])))
     inward = (np.arange(width) - top) * -outward
     ceiling = limit[top] + DOME_SLOPE * np.maximum(inward, 0)
     return np.where((inward > 0) & (limit > ceiling), np.ceil(ceiling), limit).astype(np.intp)

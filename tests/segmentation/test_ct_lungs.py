@@ -92,6 +92,28 @@ def test_the_second_look_is_nearer_to_the_lungs():
     assert dice(found.mask(), labels > 0) > 0.95
 
 
+def test_lungs_that_the_second_look_does_not_find_are_those_of_the_first():
+    hounsfield, labels, grid = in_a_block(4.0)
+    network = lung_network()
+    answer = network.runtime.answer
+    network.runtime.answer = lambda slices: answer(slices if network.runtime.shown <= 24 else np.ones_like(slices))
+    found = segment_ct_lungs(ct(hounsfield, grid), network).lungs
+    assert network.runtime.shown == 24 + 20
+    assert dice(found.mask(), labels > 0) > 0.9
+
+
+def test_the_second_look_is_no_nearer_than_the_network_knows():
+    hounsfield, labels, grid = in_a_block(4.0)
+    labels[:, :, :18], labels[:, :, 31:] = 0, 0
+    labels[:, 24:] = 0
+    hounsfield[labels == 0] = 30
+    network = lung_network()
+    seen = shown_to(network)
+    segment_ct_lungs(ct(hounsfield, grid), network)
+    dark = [np.count_nonzero((look > 0.05) & (look < 0.4)) for look in seen]
+    assert max(dark[:24]) < max(dark[24:]) < 4 * max(dark[:24])
+
+
 def test_where_one_lung_alone_is_found_the_second_look_is_as_wide_as_the_first():
     hounsfield, labels, grid = in_a_block(4.0)
     hounsfield[labels == 2] = 30

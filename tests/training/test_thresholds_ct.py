@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from hilum.datasets.slices import SliceCase
 from hilum.training.thresholds_ct import GRID, Looked, _best, _class_dice, _opacity_dice
 
 
 def looked(source: str, reference: np.ndarray, opacity: np.ndarray, dense: np.ndarray | None = None) -> Looked:
     """A slice of a source with probabilities of 0 to 1."""
-    hold = "classes" if source == "medseg-slices" else "infection"
-    case = SliceCase(source, "a", "a", "val", Path("a.png"), lesions_hold=hold)
     dense = np.zeros_like(opacity) if dense is None else dense
     maps = [np.rint(each * 255).astype(np.uint8) for each in (opacity, dense)]
-    return Looked(case, reference.astype(np.uint8), *maps)
+    return Looked(source, reference.astype(np.uint8), source == "medseg-slices", *maps)
 
 
 def test_the_best_threshold_is_the_middle_of_those_alike():

@@ -30,6 +30,10 @@ FIRST_MM = 5.0
 CLOSER_MARGIN = 0.1
 """Share of the lungs' longer side that the second look adds on each side: the first may have missed some."""
 
+LEAST_SIDE = 0.55
+"""The second look is at least so wide, as a share of the first: the network never saw a scrap of lung nearer than
+that."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CtLungStage:
@@ -89,7 +93,10 @@ def segment_ct_lungs(
 
 
 def _seen(axial: Image, network: Network, preset: Preset, progress: Progress | None) -> tuple[Maps, Stack]:
-    """The network's lungs, tidy, on its own looks: first at whole slices, then nearer, where the lungs are."""
+    """The network's lungs, tidy, on its own looks: first at whole slices, then nearer, where the lungs are.
+
+    Should the second look find none, the first one holds.
+    """
     grid = axial.volume
 
     def look(stack: Stack, told: Callable[[int, int], None] | None) -> Maps:
@@ -103,7 +110,8 @@ def _seen(axial: Image, network: Network, preset: Preset, progress: Progress | N
             progress("lungs", 1, 1)
         return maps, first
     second = _closer(first, maps, looked_at(grid, APART_MM[preset]))
-    return look(second, None if progress is None else partial(progress, "lungs")), second
+    nearer = look(second, None if progress is None else partial(progress, "lungs"))
+    return (nearer, second) if (nearer[0] >= 128).any() else (maps, first)
 
 
 def _closer(first: Stack, maps: Maps, places: NDArray[np.intp]) -> Stack:
@@ -121,12 +129,19 @@ def _closer(first: Stack, maps: Maps, places: NDArray[np.intp]) -> Stack:
     if (lung & is_right).any() and (lung & ~is_right).any():
         about = lung_slice_window(lung, VolumeGrid.of_spacing(lung.shape, first.spacing_mm), CLOSER_MARGIN)
         if about is not None:
-            window = SliceWindow(window.top_mm + about.top_mm, window.left_mm + about.left_mm, about.side_mm)
+            window = _within(window, about)
     shown = np.flatnonzero(lung.any(axis=(1, 2)))
     low, high = first.places[max(0, shown[0] - 1)], first.places[min(len(lung) - 1, shown[-1] + 1)]
     start = max(int(np.searchsorted(places, low, side="right")) - 1, 0)
     end = int(np.searchsorted(places, high))
     return Stack(first.grid, window, first.size, places[start : end + 1])
+
+
+def _within(window: SliceWindow, about: SliceWindow) -> SliceWindow:
+    """A square whose place is relative to a window's, widened about its middle to :data:`LEAST_SIDE` of it."""
+    wider = max(0.0, LEAST_SIDE * window.side_mm - about.side_mm) / 2
+    top, left = window.top_mm + about.top_mm - wider, window.left_mm + about.left_mm - wider
+    return SliceWindow(top, left, about.side_mm + 2 * wider)
 
 
 def _right_and_left(chances: NDArray[np.float32]) -> NDArray[np.uint8]:

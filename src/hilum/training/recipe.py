@@ -26,6 +26,10 @@ class Augment:
     inverted, turned : probability of a negative, and of a quarter or half turn, told to the network as such; on CT
         ``turned`` is that of a slice whose front is below
     inserted : probability that opacities are put into the lungs; CT only
+    close : how often the lung network of CT is shown a slice cut out about the lungs: its second look, and pictures
+        of publications
+    equalised : probability that a slice in Hounsfield units is made noisy and equalised, as many outlined slices are;
+        CT only
     """
 
     scale: float = 1.2
@@ -37,6 +41,8 @@ class Augment:
     inverted: float = 0.0
     turned: float = 0.0
     inserted: float = 0.0
+    close: float = 0.0
+    equalised: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

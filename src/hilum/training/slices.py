@@ -4,7 +4,8 @@ Every sample belongs to one kind, and a recipe's ``mix`` says how much of each k
 
 ====================  =============================================================================================
 ``outlined``          infection and both lungs outlined by experts on 8-bit slices
-``classes``           ground-glass and consolidation outlined apart on 8-bit slices cut out about the lungs
+``classes``           ground-glass and consolidation outlined apart on 8-bit slices cut out about the lungs, which
+                      are known where a lesion is
 ``phantom``           slices of computed volumes in Hounsfield units, everything exact
 ``classical``         slices of real volumes whose lungs the classical method outlines; what it may miss is left open
 ``host``              slices of real volumes with lung masks, into which opacities are put
@@ -49,9 +50,6 @@ NO_OPACITY = 9
 
 DENSE_HU = -650
 """In a lung whose lesions nobody outlined, what is denser may be one."""
-
-CLOSE_SHARE = 0.2
-"""How often the lung network is shown a slice cut out about the lungs, as pictures in publications are."""
 
 LEAST_SIDE_SHARE = 0.25
 """Of two parts of a lung mask the smaller has at least this share of the larger, or they are not the two lungs."""
@@ -104,7 +102,7 @@ class Slices(Dataset[dict[str, Tensor]]):
         name, bits, outside = (
             ("lungs", sample.lungs, 1) if self._recipe.task == "ct-lungs" else ("lesions", sample.lesions, NO_OPACITY)
         )
-        is_close = name == "lesions" or (self._augment and rng.random() < CLOSE_SHARE)
+        is_close = name == "lesions" or (self._augment and rng.random() < self._recipe.augment.close)
         window = sample.window if is_close else film_window(sample.picture.shape)
         picture, lungs = _as_grey(sample.picture, rng, augment=self._augment), sample.lungs
         if self._augment and rng.random() < self._recipe.augment.turned:
@@ -119,6 +117,8 @@ class Slices(Dataset[dict[str, Tensor]]):
         if self._augment and (sample.kind == "host" or rng.random() < how.inserted):
             here = seen_labels(np.ascontiguousarray(lungs), placement, 1)
             shown, target = _with_insertions(shown, target, (here & 1) == 0, is_lungs=name == "lungs", rng=rng)
+        if self._augment and sample.picture.dtype != np.uint8 and rng.random() < how.equalised:
+            shown = equalised(shown, rng)
         film = expose_anyhow(shown, how.intensity, rng) if self._augment else shown.astype(np.float32) / 255.0
         film = np.clip(film, 0.0, 1.0)[None].astype(np.float32)
         return {"slice": torch.from_numpy(film), name: torch.from_numpy(np.ascontiguousarray(target))}
@@ -136,6 +136,15 @@ def _as_grey(picture: NDArray[Any], rng: np.random.Generator, *, augment: bool) 
         return grey(picture, WINDOW_HU)
     low = float(rng.uniform(-1350, -850))
     return grey(picture, (low, float(rng.uniform(50, 600))))
+
+
+def equalised(shown: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The slice noisy, and then equalised place by place, which brings the noise out."""
+    noise = rng.normal(0.0, float(rng.uniform(2, 10)), shown.shape)
+    noisy = np.clip(shown + cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(0.3, 1.0))), 0, 255).astype(np.uint8)
+    tiles = int(rng.integers(2, 9))
+    equaliser = cv2.createCLAHE(clipLimit=float(rng.uniform(1, 4)), tileGridSize=(tiles, tiles))
+    return np.asarray(equaliser.apply(noisy), dtype=np.uint8)
 
 
 def _with_insertions(
@@ -181,8 +190,8 @@ def _of_case(case: SliceCase) -> SliceSample:
         raise ValueError(f"{case.name} has no outlines")
     if lungs is None:
         bits = np.array([1, 2, 4], dtype=np.uint8)[lesions]
-        nothing = np.full(picture.shape, UNKNOWN, dtype=np.uint8)
-        return SliceSample("classes", picture, nothing, bits, film_window(picture.shape))
+        known = np.where(lesions > 0, ONE_OF_BOTH, UNKNOWN).astype(np.uint8)
+        return SliceSample("classes", picture, known, bits, film_window(picture.shape))
     bits = np.where(lungs > 0, np.where(lesions > 0, ONE_OF_BOTH, 1), NO_OPACITY).astype(np.uint8)
     return SliceSample("outlined", picture, by_side(lungs), bits, _about(lungs))
 
@@ -232,11 +241,12 @@ def _outlined_classically(case: VolumeCase) -> Iterator[SliceSample]:
     if not (found.pixels("right-lung") and found.pixels("left-lung")):
         return
     lungs = found.array
+    window = _about(np.asarray((lungs > 0).any(axis=0), dtype=np.uint8))
     for n in range(0, image.array.shape[0], _step(image)):
         bits = np.array([1, 2, 4], dtype=np.uint8)[lungs[n]]
         bits[_closed(lungs[n] > 0, 10) & (lungs[n] == 0)] = UNKNOWN
         unknown = np.full(bits.shape, UNKNOWN_ON_CT, dtype=np.uint8)
-        yield SliceSample("classical", np.asarray(image.array[n]), bits, unknown, film_window(bits.shape))
+        yield SliceSample("classical", np.asarray(image.array[n]), bits, unknown, window)
 
 
 def _hosts(case: VolumeCase) -> Iterator[SliceSample]:

@@ -18,7 +18,7 @@ from hilum.errors import NotAnImage, ReadError, UnsupportedFormat
 from hilum.geometry import Grid, PlaneGrid, VolumeGrid
 from hilum.settings import ReadSettings
 
-from . import dicom
+from . import dicom, dicom_pixels
 from .content import Content
 from .dicom_header import group, numbers
 from .dicom_tags import BROKEN, orientation, value, whole
@@ -324,9 +324,8 @@ def _stored(made: Segmentation, index: int) -> NDArray[Any]:
     bits = whole(dataset, "BitsAllocated", 0)
     try:
         if dataset.file_meta.TransferSyntaxUID.is_compressed:
-            from pydicom.pixels.utils import pixel_array
-
-            return np.asarray(pixel_array(dataset, index=index)).reshape(rows, columns)
+            decoder, plugin = dicom_pixels.decoder_of(dataset, made.content)
+            return dicom_pixels.stored(dataset, decoder, plugin, index).reshape(rows, columns)
         return _native(dataset.PixelData, index, rows * columns, bits, made).reshape(rows, columns)
     except BROKEN as error:
         raise made.content.error(

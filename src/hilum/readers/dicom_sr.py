@@ -34,9 +34,9 @@ def _by_key(concepts: Mapping[str, Code]) -> dict[_Key, str]:
     return {(code.scheme, code.value): name for name, code in concepts.items()}
 
 
-_OF_CODES = _by_key(codes.MEASURES) | {(codes.SCHEME, code): name for name, code in codes.SCORES.items()}
-_OF_CODES |= _by_key(
+_OF_CODES = {(codes.SCHEME, code): name for name, code in codes.SCORES.items()} | _by_key(
     {
+        **codes.MEASURES,
         "disease-probability": codes.DISEASE,
         "disease-threshold": codes.DISEASE_THRESHOLD,
         "consolidation-volume": codes.CONSOLIDATED,

@@ -34,7 +34,10 @@ _TYPE_2 = (
 )
 """Elements that every object has, empty if the source does not state them."""
 
-_CLOCKS = ("InstanceCreationDate", "InstanceCreationTime", "ContributionDateTime")
+_CLOCKS = (
+    *("InstanceCreationDate", "InstanceCreationTime", "ContributionDateTime"),
+    *("DateOfSecondaryCapture", "TimeOfSecondaryCapture"),
+)
 """When the object was made: left out, since objects of one identifier must be one object."""
 
 _DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "PatientBirthDate")
@@ -64,7 +67,7 @@ class Frame:
         """The frame of a case, whose source is put right first; the headers that are given stay as they are."""
         source = put_right(source, is_film=is_film)
         name = str(source.first.PatientName)
-        source.first.PatientName = ""
+        put(source.first, "PatientName", "")
         return cls(source, identity, name, is_deidentified)
 
     def series(self, kind: str, number: int) -> dict[str, Any]:
@@ -115,7 +118,8 @@ class Frame:
         kind : as in :meth:`series`
         """
         first = self.source.first
-        made.PatientName, made.SeriesDescription = self.patient_name, description
+        put(made, "PatientName", self.patient_name)
+        made.SeriesDescription = description
         made.ContentDate, made.ContentTime = _dated(first)
         replaced: dict[str, str] = {}
         for parent, element in list(_all(made)):
@@ -159,7 +163,7 @@ def put_right(source: DicomSource, *, is_film: bool) -> DicomSource:
     """The same source with every element that results need, none of them of a form that the standard does not know.
 
     Elements that are missing or malformed become empty; a volume without a frame of reference gets one that follows
-    from its series, a film has none.
+    from its series, a film has none, and no spacing.
     """
     source = replace(source, headers=tuple(_copied(header) for header in source.headers))
     first = source.first
@@ -171,14 +175,22 @@ def put_right(source: DicomSource, *, is_film: bool) -> DicomSource:
     _clear_unless(first, _DATES, _DATE)
     _clear_unless(first, _TIMES, _TIME)
     if str(first.PatientSex) not in ("M", "F", "O"):
-        first.PatientSex = ""
+        put(first, "PatientSex", "")
     for header in source.headers:
-        if is_film and "FrameOfReferenceUID" in header:
-            del header.FrameOfReferenceUID
-        elif not is_film and not header.get("FrameOfReferenceUID"):
+        for keyword in ("FrameOfReferenceUID", "PixelSpacing") if is_film else ():
+            if keyword in header:
+                delattr(header, keyword)  # of a spacing highdicom makes what it then refuses to read
+        if not is_film and not header.get("FrameOfReferenceUID"):
             header.FrameOfReferenceUID = uid_of(f"frame of reference\0{first.SeriesInstanceUID}")
         header.StudyInstanceUID, header.SeriesInstanceUID = first.StudyInstanceUID, first.SeriesInstanceUID
     return source
+
+
+def put(dataset: Dataset, keyword: str, value: Any) -> None:
+    """Set an element anew: the old one may be another data set's too, or of another kind than the standard's."""
+    if keyword in dataset:
+        delattr(dataset, keyword)
+    setattr(dataset, keyword, value)
 
 
 def _copied(header: Dataset) -> Dataset:
@@ -194,7 +206,7 @@ def _copied(header: Dataset) -> Dataset:
 def _clear_unless(header: Dataset, keywords: tuple[str, ...], pattern: re.Pattern[str]) -> None:
     for keyword in keywords:
         if keyword in header and not pattern.fullmatch(str(header.get(keyword) or "").strip()):
-            setattr(header, keyword, "")
+            put(header, keyword, "")
 
 
 def _dated(header: Dataset) -> tuple[str, str]:

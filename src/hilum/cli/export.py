@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hilum.cli.talk import TalkingCommand
-from hilum.cli.train import FILE, FOLDER
+from hilum.cli.train import FILE, FOLDER, changes_of
 from hilum.errors import MissingExtra
 
 
@@ -21,26 +21,42 @@ from hilum.errors import MissingExtra
     "--data",
     multiple=True,
     type=FOLDER,
-    help="What it was trained on; thresholds are chosen on its validation split. Repeatable; not for recipes for "
-    "volumes, whose threshold is the published one.",
+    help="What it was trained on; thresholds are chosen on its validation split. Repeatable; not for recipes of the "
+    "laboratory, whose thresholds are one half until others are chosen.",
+)
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Another setting of the recipe; repeatable."
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Steps that the weights have seen, if not the recipe's.")
-def command(recipe: str, weights: Path, output: Path, data: tuple[Path, ...], steps: int | None) -> None:
-    """Export WEIGHTS of RECIPE as ONNX with a card; thresholds are chosen on the validation split of the data."""
+def command(
+    recipe: str,
+    weights: Path,
+    output: Path,
+    data: tuple[Path, ...],
+    assignments: tuple[str, ...],
+    steps: int | None,
+) -> None:
+    """Export WEIGHTS of RECIPE as ONNX with a card; thresholds are chosen on the validation split of the data.
+
+    A training of the laboratory writes its recipe beside the weights: RUN/recipe.toml RUN/weights.pt.
+    """
     try:
-        from hilum.training import recipe as recipes
-        from hilum.training import volume_recipe
         from hilum.training.export import export
+        from hilum.training.lab.export import export as export_of_laboratory
+        from hilum.training.library import FilmRecipe, VolumeRecipe, load
         from hilum.training.thresholds import PROVISIONAL, choose
         from hilum.training.volume_export import export as export_of_volumes
     except ModuleNotFoundError as error:
         raise MissingExtra("hilum export", "train") from error
-    if volume_recipe.is_one(recipe):
-        export_of_volumes(volume_recipe.load(recipe), weights, output, steps=steps)
+    chosen = load(recipe, changes_of(assignments))
+    if isinstance(chosen, VolumeRecipe):
+        export_of_volumes(chosen, weights, output, steps=steps)
+        return
+    if isinstance(chosen, FilmRecipe):
+        export_of_laboratory(chosen, weights, output, steps=steps)
         return
     if not data:
         raise click.UsageError("--data is needed: thresholds are chosen on it.")
-    chosen = recipes.load(recipe)
     films = data if chosen.task.startswith("cxr-") else ()
     export(chosen, weights, output, thresholds=PROVISIONAL[chosen.task], data=films, steps=steps)
     for name, value in choose(output, data).items():

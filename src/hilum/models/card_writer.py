@@ -16,7 +16,17 @@ from .structure import is_required, stored_fields
 
 def write_card(card: Card, path: Path) -> None:
     """Write a card so that :func:`~hilum.models.card.read_card` gives it back; keys in the order of the fields."""
-    path.write_text("\n".join(_table(_entries(card), ())) + "\n", encoding="utf-8", newline="\n")
+    write_table(card, path)
+
+
+def write_table(settings: Any, path: Path) -> None:
+    """Write a dataclass of settings so that :func:`~hilum.models.structure.build` gives it back from the file's table."""
+    path.write_text("\n".join(_table(_entries(settings), ())) + "\n", encoding="utf-8", newline="\n")
+
+
+def as_toml(table: Mapping[str, Any]) -> str:
+    """Any table as TOML; lists stand in it as tuples."""
+    return "\n".join(_table(table, ())) + "\n"
 
 
 def _entries(value: Any) -> dict[str, Any]:

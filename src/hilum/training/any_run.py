@@ -13,13 +13,17 @@ from lightning.pytorch.callbacks import Callback
 from torch.utils.data import Dataset
 
 from hilum.errors import SettingsError
+from hilum.models.card_writer import write_table
 
 from .cost import Cost, cost_of
 from .fit import Where, fit, plan
 from .lab.recipe import FilmRecipe
 from .learner import Learner
-from .library import AnyRecipe
+from .library import AnyRecipe, as_table, load
 from .volume_recipe import VolumeRecipe
+
+RECIPE = "recipe.toml"
+"""The recipe of a training, all of it, in its folder."""
 
 RATES = "rates.csv"
 """Where the search for a learning rate is written."""
@@ -59,7 +63,16 @@ class Begun:
         return cost_of(self.task, self.training, batch=self.recipe.length.batch, steps=self.task.total_steps)
 
     def train(self, output: Path, *, callbacks: Sequence[Callback] = ()) -> Path:
-        """Train; the file of the best weights. Errors as of :func:`~hilum.training.fit.fit`."""
+        """Train; the file of the best weights. Errors as of :func:`~hilum.training.fit.fit`.
+
+        The recipe is written beside the weights, for whoever exports them.
+
+        Raises
+        ------
+        SettingsError
+            What was begun in ``output`` had another recipe.
+        """
+        self._note_recipe(output)
         return fit(
             self.task,
             self.training,
@@ -70,6 +83,21 @@ class Begun:
             clip=self.recipe.optimiser.clip,
             callbacks=(*self.callbacks, *callbacks),
         )
+
+    def _note_recipe(self, output: Path) -> None:
+        """Write the recipe, or compare it with the one that is there; how long the training is may have changed."""
+        file = output / RECIPE
+        if not file.exists():
+            output.mkdir(parents=True, exist_ok=True)
+            write_table(self.recipe, file)
+            return
+        begun, now = as_table(load(file)), as_table(self.recipe)
+        other = sorted(key for key in now if key != "length" and now[key] != begun.get(key))
+        if other:
+            raise SettingsError(
+                f"The training in {str(output)!r} was begun with another recipe: {', '.join(other)} differ. Give "
+                "another output folder, or the recipe that is there."
+            )
 
     def find_rate(self, output: Path, steps: int = 100) -> str:
         """Look for a learning rate; a table goes to ``output``, and a sentence comes back."""

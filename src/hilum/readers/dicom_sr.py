@@ -151,8 +151,9 @@ def _of_group(item: Dataset) -> Iterator[ReportedNumber]:
     reasons = [str(value(each, "TextValue")) for each in items if _is(each, codes.REASON.value)]
     region, segment = _region(items), _segment(items)
     for each in items:
-        name = _concept(each)
-        if value(each, "ValueType") != "NUM" or name is None:
+        name, answer = _concept(each), _concept(each, "ConceptCodeSequence")
+        is_absent = answer is not None and answer.value == codes.FAILED.value
+        if name is None or not (is_absent or value(each, "ValueType") == "NUM"):
             continue
         own = _region(_items(each))
         number, unit = _number(each, name, own, reasons)
@@ -184,7 +185,7 @@ def _number(item: Dataset, name: Code, region: str, reasons: Sequence[str]) -> t
         names, _, words = reason.partition(": ")
         if called in names.split("; "):
             return NotMeasured(words), ""
-    qualifier = _concept(item, "NumericValueQualifierCodeSequence")
+    qualifier = _concept(item, "NumericValueQualifierCodeSequence") or _concept(item, "ConceptCodeSequence")
     return NotMeasured("the report does not say why" if qualifier is None else qualifier.meaning), ""
 
 

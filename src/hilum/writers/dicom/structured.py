@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +59,6 @@ def structured_report(
         container.ContentSequence.extend(each)
     made.ContentSequence.append(_in_words(case, library))
     _add_evidence(made, [*frame.source.headers, *(each.dataset for each in segmentations.values())])
-    _empty(made.ContentSequence)
     frame.settle(made, "Hilum measurements and scores", kind)
     return made
 
@@ -82,14 +81,6 @@ def _add_evidence(made: Dataset, instances: Sequence[Dataset]) -> None:
     made.CurrentRequestedProcedureEvidenceSequence = [study]
     if "PertinentOtherEvidenceSequence" in made:
         del made.PertinentOtherEvidenceSequence
-
-
-def _empty(items: Iterable[Dataset]) -> None:
-    """Take the value out of every number that says that there is none; highdicom writes no number without one."""
-    for item in items:
-        if "NumericValueQualifierCodeSequence" in item:
-            item.MeasuredValueSequence = []
-        _empty(item.get("ContentSequence") or ())
 
 
 def _scheme() -> Any:
@@ -133,7 +124,14 @@ def _group(group: Group, frame: Frame, segmentations: Mapping[str, SegmentationO
         "finding_type": coded(group.finding),
         "finding_sites": [_site(group.region, library)],
         "method": None if group.method is None else coded(group.method),
-        "measurements": [_measurement(number, group, frame, library) for number in group.numbers],
+        "measurements": [
+            _measurement(number, number.value, group, frame, library)
+            for number in group.numbers
+            if not isinstance(number.value, NotMeasured)
+        ],
+        "qualitative_evaluations": [
+            _absence(number, library) for number in group.numbers if isinstance(number.value, NotMeasured)
+        ],
     }
     segmentation = segmentations.get(group.segment[0]) if group.segment else None
     if segmentation is None:
@@ -184,8 +182,16 @@ def _site(region: str, library: Any) -> Any:
     return library.sr.FindingSite(location, side, part)
 
 
-def _measurement(number: Number, group: Group, frame: Frame, library: Any) -> Any:
-    """A number; where there is none, one that says so and that :func:`_empty` empties."""
+def _absence(number: Number, library: Any) -> Any:
+    """That a number could not be measured, as a coded answer: many readers stumble over a number without a value."""
+    made = library.sr.QualitativeEvaluation(coded(number.name), coded(codes.FAILED))
+    if number.region:
+        made[0].ContentSequence = library.sr.ContentSequence([_site(number.region, library)])
+    return made
+
+
+def _measurement(number: Number, value: float, group: Group, frame: Frame, library: Any) -> Any:
+    """A number that was measured."""
     properties = None
     if number.uncertainty is not None:
         half = float(rounded(number.uncertainty))
@@ -199,12 +205,10 @@ def _measurement(number: Number, group: Group, frame: Frame, library: Any) -> An
                 "POINT", np.array([group.point_mm]), frame.source.first.FrameOfReferenceUID
             )
         ]
-    value, is_absent = (0.0, True) if isinstance(number.value, NotMeasured) else (rounded(number.value), False)
     return library.sr.Measurement(
         name=coded(number.name),
-        value=float(value),
+        value=float(rounded(value)),
         unit=coded(codes.UNITS[number.unit]),
-        qualifier=coded(codes.FAILED) if is_absent else None,
         derivation=coded(codes.MEAN) if number.is_mean else None,
         finding_sites=[_site(number.region, library)] if number.region else None,
         properties=properties,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hilum.datasets.open import turned
 from hilum.datasets.slices import (
     SLICE_SOURCES,
     hounsfield,
@@ -16,7 +17,6 @@ from hilum.datasets.slices import (
     read_lungs,
     read_picture,
     read_slices,
-    upright,
 )
 from hilum.errors import ReadError, SettingsError
 
@@ -112,7 +112,7 @@ def test_hounsfield_units_where_they_are_known_or_near(ct_tree):
 
 @pytest.mark.parametrize("turn", ["none", "flip-rows", "transpose", "transpose-flip-rows"])
 def test_every_turn_keeps_every_pixel(turn):
-    made = upright(grey(), turn)
+    made = turned(grey(), turn)
     assert sorted(made.ravel()) == sorted(grey().ravel())
     assert made.flags.c_contiguous
     assert np.array_equal(made, grey()) is (turn == "none")

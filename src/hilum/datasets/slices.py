@@ -22,6 +22,9 @@ from hilum.image import LUNGS
 from hilum.registry import unknown
 
 from .films import read_labels
+from .open import turned
+from .schema import Turn
+from .stored import picture
 
 Labels = Literal["none", "union", "sides", "infection", "classes"]
 """What the numbers of a mask mean.
@@ -29,9 +32,6 @@ Labels = Literal["none", "union", "sides", "infection", "classes"]
 ``union``: 1 both lungs; ``sides``: 1 the patient's right lung, 2 the left; ``infection``: 1 ground-glass and
 consolidation alike; ``classes``: 1 ground-glass, 2 consolidation; ``none``: there is no mask.
 """
-
-Turn = Literal["none", "flip-rows", "transpose", "transpose-flip-rows"]
-"""What makes a stored array upright."""
 
 WINDOW_OF_CORONACASES = (10.5, -1000.0)
 """Slope and intercept that bring ``coronacases-slices`` near Hounsfield units, fitted by tissue."""
@@ -133,7 +133,7 @@ def read_picture(case: SliceCase) -> NDArray[Any]:
     ReadError
         The file is no such picture.
     """
-    array = _array(case.image) if case.image.suffix == ".npy" else _grey(case.image)
+    array = picture(case.image, as_grey=True)
     wanted = np.int16 if case.is_hounsfield else np.uint8
     if array.dtype != wanted or array.ndim != 2:
         raise ReadError(
@@ -141,7 +141,7 @@ def read_picture(case: SliceCase) -> NDArray[Any]:
             f"{np.dtype(wanted)}.",
             path=case.image,
         )
-    return upright(array, case.turn)
+    return turned(array, case.turn)
 
 
 def read_lungs(case: SliceCase) -> NDArray[np.uint8] | None:
@@ -155,14 +155,13 @@ def read_lungs(case: SliceCase) -> NDArray[np.uint8] | None:
     if case.lungs is None:
         return None
     if case.lungs.suffix == ".npy":
-        stored = _array(case.lungs)
+        stored = picture(case.lungs, as_grey=False)
         swapped = np.zeros(stored.shape, np.uint8)  # the authors write 1 for the left lung
         swapped[stored == 1], swapped[stored == 2] = _LEFT, _RIGHT
-        return upright(swapped, case.turn)
-    mask = (
-        (_grey(case.lungs) > WHITE).astype(np.uint8) if case.source == "lungsegdb-slices" else read_labels(case.lungs)
-    )
-    return upright(mask, case.turn)
+        return turned(swapped, case.turn)
+    is_drawn = case.source == "lungsegdb-slices"
+    mask = (picture(case.lungs, as_grey=True) > WHITE).astype(np.uint8) if is_drawn else read_labels(case.lungs)
+    return turned(mask, case.turn)
 
 
 def read_lesions(case: SliceCase) -> NDArray[np.uint8] | None:
@@ -173,7 +172,7 @@ def read_lesions(case: SliceCase) -> NDArray[np.uint8] | None:
     ReadError
         The file is no such mask.
     """
-    return None if case.lesions is None else upright(read_labels(case.lesions), case.turn)
+    return None if case.lesions is None else turned(read_labels(case.lesions), case.turn)
 
 
 def hounsfield(case: SliceCase) -> NDArray[np.int16] | None:
@@ -190,12 +189,6 @@ def hounsfield(case: SliceCase) -> NDArray[np.int16] | None:
         return None
     slope, intercept = WINDOW_OF_CORONACASES
     return np.rint(read_picture(case) * slope + intercept).astype(np.int16)
-
-
-def upright(array: NDArray[Any], turn: Turn) -> NDArray[Any]:
-    """A stored array with the anterior up and the patient's right at the left edge, contiguous."""
-    turned = array.T if turn.startswith("transpose") else array
-    return np.ascontiguousarray(turned[::-1] if turn.endswith("flip-rows") else turned)
 
 
 def in_split(cases: Iterable[SliceCase], split: str) -> tuple[SliceCase, ...]:
@@ -228,23 +221,6 @@ def existing(path: Path) -> Path:
     if not path.is_file():
         raise ReadError(f"{str(path)!r} is not there.", path=path)
     return path
-
-
-def _grey(path: Path) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("L"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise ReadError(f"Cannot read the picture {str(path)!r}: {error}.", path=path) from error
-
-
-def _array(path: Path) -> NDArray[Any]:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ReadError(f"Cannot read the array {str(path)!r}: {error}.", path=path) from error
 
 
 def _ma20(folder: Path) -> Iterator[SliceCase]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -31,7 +32,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from hilum.datasets.films import FilmCase
+from hilum.datasets.films import FilmCase, read_labels
+from hilum.datasets.stored import picture
 from hilum.preprocessing.radiograph import film_window, lung_window, stretch_grey
 from hilum.segmentation.zones import ZONES, zones
 
@@ -111,11 +113,14 @@ def resized(array: NDArray[np.uint8], size: tuple[int, int], *, labels: bool) ->
 
 @cache
 def stored(path: str, labels: bool, aspect: float | None) -> NDArray[np.uint8]:
-    """A picture file in grey, small, with its proportions restored where they are known."""
-    read = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
-    if read is None:
-        raise FileNotFoundError(path)
-    array = np.asarray(read, dtype=np.uint8)
+    """A picture file in grey, or a mask's numbers, small, with its proportions restored where they are known.
+
+    Raises
+    ------
+    ReadError
+        The file is none, or a mask of more than 8 bits.
+    """
+    array = read_labels(Path(path)) if labels else picture(Path(path), as_grey=True)
     if aspect is not None:
         array = resized(array, (round(array.shape[0] * aspect), array.shape[0]), labels=labels)
     return shrunk(array, labels=labels)

@@ -8,6 +8,8 @@ import pytest
 
 from hilum.errors import GridMismatch, NotAnImage, ReadError, UnsupportedFormat
 from hilum.geometry import PlaneGrid, VolumeGrid
+from hilum.image import LESIONS, LUNGS
+from hilum.readers import read_labels
 from hilum.readers.structures import read_structures
 from hilum.settings import ReadSettings
 
@@ -279,7 +281,17 @@ def test_what_is_wrong_is_said(save, edit, kind, words):
         read_structures(path, "lungs", on=grid())
 
 
-def test_another_object_is_refused(save, made):
+@pytest.mark.parametrize("read", [lambda path: read_structures(path, "lungs"), lambda path: read_labels(path, LUNGS)])
+def test_another_object_is_refused(save, made, read):
     path = save(made.dataset(made.ramp()))
     with pytest.raises(UnsupportedFormat, match=r"Digital X-Ray.*masks are read from Segmentations and RT Structure"):
-        read_structures(path, "lungs")
+        read(path)
+
+
+def test_labels_by_code_and_by_number(save):
+    path = save(made_by_highdicom(lungs(), [RIGHT, LEFT]))
+    assert np.array_equal(read_labels(path, LUNGS).array, lungs()[1:])
+    swapped = read_labels(path, LUNGS, {1: 2, 2: 1})
+    assert np.array_equal(swapped.array, np.array([0, 2, 1], dtype=np.uint8)[lungs()[1:]])
+    with pytest.raises(ReadError, match=r"nothing that is known.*'Right lung', 'Left lung'"):
+        read_labels(path, LESIONS)

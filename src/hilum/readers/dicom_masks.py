@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hilum.errors import ReadError, UnsupportedFormat
 from hilum.geometry import Grid, VolumeGrid
-from hilum.image import LabelMap
+from hilum.image import Label, LabelMap
 from hilum.provenance import Json, Step
 from hilum.settings import ReadSettings
 
@@ -73,14 +73,56 @@ def read_dicom_masks(
         _require_found(content, chosen, [each.name for each in contours.rois], role)
         array, grid = _filled(contours, _targets(chosen, numbers), on)
     else:
-        raise content.error(
-            UnsupportedFormat,
-            f"it is a {dicom_tags.kind(dataset)}, and masks are read from Segmentations and RT Structure Sets",
-            "Give one of those, or a mask as NIfTI, NRRD or MetaImage.",
-        )
+        raise _no_mask(content, dataset)
     laid: dict[str, Json] = {str(number): name for name, number in chosen}
     origin = Step("read-dicom-mask", laid, (content.source(dicom_tags.uids(dataset)),))
     return LabelMap(array, grid, labels, origin)
+
+
+def read_segments(
+    content: Content, labels: Mapping[int, Label], mapping: Mapping[int, int] | None, settings: ReadSettings
+) -> LabelMap:
+    """A label map from a DICOM Segmentation without its image: segments by code or name, or by number with a mapping.
+
+    Raises
+    ------
+    UnsupportedFormat
+        It is another DICOM object, or its frames make no volume.
+    ReadError
+        It cannot be read, or holds none of the labels.
+    """
+    dataset = parsed(content, settings)
+    if not is_segmentation(dataset):
+        raise _no_mask(content, dataset)
+    made = segmentation(content, dataset, settings)
+    known = {each.number for each in made.segments}
+    if mapping is None:
+        targets = {
+            segment.number: number
+            for number, label in labels.items()
+            for segment in made.segments
+            if _is_it(segment, label.name, {label.name}, _codes(label))
+        }
+    else:
+        targets = {number: target for number, target in mapping.items() if target and number in known}
+    _require_found(content, list(targets), [each.label or str(each.number) for each in made.segments], "mask")
+    array, grid = made.on(targets, None)
+    laid: dict[str, Json] = {str(number): target for number, target in targets.items()}
+    return LabelMap(array, grid, labels, Step("read-dicom-mask", laid, (content.source(dicom_tags.uids(dataset)),)))
+
+
+def _no_mask(content: Content, dataset: Dataset) -> UnsupportedFormat:
+    if is_structure_set(dataset):
+        return content.error(
+            UnsupportedFormat,
+            "it holds contours, which become a mask on the voxels of the CT that they were drawn on only",
+            "Read it with 'hilum score --image', or save it as a mask.",
+        )
+    return content.error(
+        UnsupportedFormat,
+        f"it is a {dicom_tags.kind(dataset)}, and masks are read from Segmentations and RT Structure Sets",
+        "Give one of those, or a mask as NIfTI, NRRD or MetaImage.",
+    )
 
 
 def _filled(contours: StructureSet, targets: dict[int, int], on: Grid | None) -> tuple[NDArray[np.uint8], Grid]:
@@ -101,27 +143,32 @@ def _of_segments(
     segments: Sequence[SegmentOf], wanted: Mapping[str, Names], role: Role, *, by_code: bool
 ) -> Iterator[tuple[str, int]]:
     """Our structures and the numbers of their segments, in the order in which they are laid down."""
+    labels = {label.name: label for label in LABELS[role].values()}
     for name, each in wanted.items():
         names = {known.lower() for known in each.names}
-        codes = _codes(name, role)
+        codes: set[str] = _codes(labels[name]) if by_code else set()
         for segment in segments:
-            is_lung = bool(set(segment.codes) & set(_LUNG)) and name == f"{segment.side}-lung"
-            has_code = by_code and (bool(codes & set(segment.codes)) or is_lung)
             has_number = not by_code and not names and segment.number in each.numbers
-            if segment.label.lower() in names or has_code or has_number:
+            if has_number or _is_it(segment, name if by_code else "", names, codes):
                 yield name, segment.number
 
 
+def _is_it(segment: SegmentOf, name: str, names: Collection[str], codes: Set[str]) -> bool:
+    """Whether a segment is a structure: by its label, its code, or the code of a lung with the structure's side."""
+    is_lung = bool(set(segment.codes) & set(_LUNG)) and name == f"{segment.side}-lung"
+    return segment.label.lower() in names or bool(codes & set(segment.codes)) or is_lung
+
+
 def _of_rois(rois: Sequence[Roi], wanted: Mapping[str, Names], role: Role) -> Iterator[tuple[str, int]]:
+    labels = {label.name: label for label in LABELS[role].values()}
     for name, each in wanted.items():
         names = {_plain(known) for known in (*each.names, *_usual(name))}
-        codes = _codes(name, role)
+        codes = _codes(labels[name])
         yield from ((name, roi.number) for roi in rois if _plain(roi.name) in names or codes & set(roi.codes))
 
 
-def _codes(name: str, role: Role) -> set[str]:
-    own = {label.code.value for label in LABELS[role].values() if label.name == name}
-    return own | set(_FURTHER_CODES.get(name, ()))
+def _codes(label: Label) -> set[str]:
+    return {label.code.value, *_FURTHER_CODES.get(label.name, ())}
 
 
 def _usual(name: str) -> tuple[str, ...]:
@@ -139,6 +186,6 @@ def _require_found(content: Content, chosen: Sequence[Any], held: Sequence[str],
     shown = ", ".join(repr(name) for name in held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "")
     raise content.error(
         ReadError,
-        f"of the {role} it holds nothing that is known by its code or name; it has {shown}",
+        f"of the {role} that is wanted it holds nothing that is known by its code or name; it has {shown}",
         "Name the mapping of the tool that made it (--labels).",
     )

@@ -16,6 +16,7 @@ from hilum.provenance import Json, Origin, Step
 from hilum.settings import ReadSettings
 
 from .content import Content
+from .dicom import is_dicom
 from .entries import DEFAULTS
 from .formats import READERS, VOLUME_READERS
 
@@ -36,7 +37,9 @@ def read_labels(
     *,
     settings: ReadSettings = DEFAULTS,
 ) -> LabelMap:
-    """A label map from a mask file: NIfTI, NRRD or MetaImage for a volume; PNG, TIFF or BMP for a film.
+    """A label map from a mask file: NIfTI, NRRD or MetaImage for a volume; PNG, TIFF or BMP for a film; or DICOM.
+
+    The segments of a DICOM Segmentation are told by their codes or names, or with a mapping by their numbers.
 
     Parameters
     ----------
@@ -60,6 +63,10 @@ def read_labels(
     if strange:
         raise ValueError(f"the mapping leads to {strange}, and the labels are {sorted(labels)}")
     content = Content.of_file(Path(path))
+    if is_dicom(content.head):
+        from .dicom_masks import read_segments
+
+        return read_segments(content, labels, mapping, settings)
     numbers, grid, origin = _numbers(content, settings)
     array = _translated(content, numbers, known)
     settled: dict[str, Json] = {str(number): target for number, target in sorted(known.items())}

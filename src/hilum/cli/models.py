@@ -95,10 +95,34 @@ def import_(file: Path, name: str, output: Path | None) -> None:
     click.echo(str(import_published(file, name, output).folder))
 
 
+@command.command("ensemble", cls=TalkingCommand)
+@click.argument("members", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the ensemble, named like it.",
+)
+def ensemble_(members: tuple[str, ...], output: Path) -> None:
+    """Make one network of several, MEMBERS, whose outputs are the means of theirs; folds of one recipe, for example.
+
+    Members are folders of networks, or names that 'hilum models list' tells.
+    """
+    from hilum.training.ensemble import ensemble, find
+
+    cards = [find(each) for each in members]
+    if len(cards) < 2 or len({card.sha256 for card in cards}) < len(cards):
+        raise click.UsageError("An ensemble has two members at least, all different.")
+    click.echo(str(ensemble(cards, output).folder))
+
+
 def _page(card: Card) -> Iterator[str]:
     yield f"{card.name} {card.version}: {card.title}"
     yield f"  {card.intended_use}"
     yield f"  Licence {card.licence}; recipe {card.recipe}; SHA-256 {card.sha256}"
+    if card.members:
+        yield from ("", "Mean of", *(f"  - {each.name} {each.version}, SHA-256 {each.sha256}" for each in card.members))
     yield from ("", "Limits", *(f"  - {limit}" for limit in card.limits))
     yield from ("", "Measured, with 95 % intervals")
     for each in card.metrics:

@@ -53,12 +53,14 @@ def test_nothing_against_nothing_is_not_perfect():
 @given(masks)
 def test_it_is_what_scikit_learn_makes_of_it(pair):
     reference, predicted = pair
-    assume(reference.any() and predicted.any())
+    assume(reference.any() and predicted.any() and not reference.all())
     made, flat = overlap(reference, predicted), (reference.ravel(), predicted.ravel())
     assert made.dice == pytest.approx(metrics.f1_score(*flat))
     assert made.iou == pytest.approx(metrics.jaccard_score(*flat))
     assert made.sensitivity == pytest.approx(metrics.recall_score(*flat))
     assert made.precision == pytest.approx(metrics.precision_score(*flat))
+    assert made.specificity == pytest.approx(metrics.recall_score(*flat, pos_label=0))
+    assert made.accuracy == pytest.approx(metrics.accuracy_score(*flat))
 
 
 @given(masks)
@@ -72,8 +74,17 @@ def test_exchanging_the_masks_exchanges_sensitivity_and_precision(pair):
 def test_volumes_and_views_will_do():
     reference = np.zeros((7, 11, 13), dtype=bool)
     reference[2:5, 3:9, 4:8] = True
-    assert overlap(reference, reference[::-1]) == Overlap(72, 0, 0)
+    assert overlap(reference, reference[::-1]) == Overlap(72, 0, 0, 7 * 11 * 13 - 72)
     assert overlap(reference, reference[:, ::-1]).only_reference == 12
+
+
+def test_what_lies_outside_both_has_to_be_counted():
+    assert Overlap(3, 1, 1).dice == 0.75
+    assert isinstance(Overlap(3, 1, 1).specificity, NotMeasured)
+    assert isinstance(Overlap(3, 1, 1).accuracy, NotMeasured)
+    full = Overlap(4, 0, 0, 0)
+    assert isinstance(full.specificity, NotMeasured)
+    assert full.accuracy == 1
 
 
 def test_shapes_and_types_are_checked():

@@ -37,9 +37,14 @@ def mean_absolute_error(reference: Series, estimate: Series) -> float:
     return float(np.abs(_differences(reference, estimate)).mean())
 
 
+def mean_square_error(reference: Series, estimate: Series) -> float:
+    """Mean of the squared differences, in the square of the unit."""
+    return float((_differences(reference, estimate) ** 2).mean())
+
+
 def root_mean_square_error(reference: Series, estimate: Series) -> float:
     """Root of the mean of the squared differences."""
-    return float(np.sqrt((_differences(reference, estimate) ** 2).mean()))
+    return float(np.sqrt(mean_square_error(reference, estimate)))
 
 
 def bias(reference: Series, estimate: Series) -> float:

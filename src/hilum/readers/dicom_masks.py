@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from .content import Content
 from .dicom_seg import SegmentOf, is_segmentation, parsed, segmentation
 from .label_mapping import LABELS, Names, Role
 from .rtstruct import Roi, StructureSet, is_structure_set, structure_set
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 _FURTHER_CODES: Mapping[str, tuple[str, ...]] = {
     "right-lung": ("T-28100",),

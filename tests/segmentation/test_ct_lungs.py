@@ -214,6 +214,24 @@ class TestTidy:
         np.testing.assert_array_equal(chance >= 128, labels == 2)
         assert not (right[labels == 2] >= 128).any()
 
+    @pytest.mark.parametrize("side", [1, 2])
+    def test_a_scrap_within_one_lung_is_not_the_other_one(self, side):
+        labels = np.zeros((12, 40, 60), np.uint8)
+        labels[1:11, 4:36, 4:40] = side
+        labels[3:9, 12:24, 30:38] = 3 - side  # within it, near its inner border
+        lung, right = tidy(seen(labels), STEP)
+        assert (lung[labels > 0] >= 128).all()
+        assert set(np.unique(right[labels > 0])) == {255 if side == 1 else 0}
+
+    def test_a_small_lung_that_only_touches_the_other_one_stays(self):
+        labels = np.zeros((12, 40, 60), np.uint8)
+        labels[:, 2:38, 2:38] = 1
+        labels[:, 10:22, 40:54] = 2
+        labels[5:7, 10:12, 38:40] = 2
+        assert np.count_nonzero(labels == 2) < 0.15 * np.count_nonzero(labels == 1)
+        _, right = tidy(seen(labels), STEP)
+        assert (right[labels == 2] == 0).all()
+
     def test_vessels_are_filled_and_the_liver_is_not(self):
         lung = np.zeros((12, 60, 60), bool)
         lung[1:-1, 5:-5, 5:-5] = True

@@ -15,6 +15,10 @@ LEAST_LUNG_ML, LEAST_LUNG_MM2 = 40.0, 300.0
 SECOND_PART_SHARE = 0.1
 """A further part of one lung is kept from this share of its largest part on: disease can cut a lung in two."""
 
+SCRAP_SHARE, SCRAP_CONTACT = 0.1, 0.25
+"""A lung below this share of the other one, of whose surface more than this touches the other, is a part of it. Where
+one lung was cut out of a scan, networks take what lies nearest to the spine for the other side."""
+
 HOLE_MM2 = 400.0
 """Largest hole in one slice that is filled: a vessel's. The dome of the diaphragm is a hole too, and a larger one."""
 
@@ -62,6 +66,10 @@ def without_holes(lung: Solid, spacing_mm: Spacing) -> Solid:
 def _sides(lung: Solid, is_right: Solid, least: float) -> tuple[Solid, Solid]:
     """The right and the left lung: large parts of each, and the bits that touch them."""
     right, left = (_main(lung & side, least) for side in (is_right, ~is_right))
+    if _is_scrap_of(left, right):
+        right, left = right | left, np.zeros_like(left)
+    elif _is_scrap_of(right, left):
+        right, left = np.zeros_like(right), right | left
     if right.any() and left.any() and _middle(right) > _middle(left):
         right, left = left, right
     numbers, counts = parts_of(lung & ~right & ~left)
@@ -71,6 +79,16 @@ def _sides(lung: Solid, is_right: Solid, least: float) -> tuple[Solid, Solid]:
         right |= ((towards_right > 0) & (towards_right >= towards_left))[numbers]
         left |= ((towards_left > 0) & (towards_left > towards_right))[numbers]
     return right, left
+
+
+def _is_scrap_of(lung: Solid, other: Solid) -> bool:
+    """Whether what was taken for a lung is a small part of the other one."""
+    size = int(np.count_nonzero(lung))
+    if not 0 < size < SCRAP_SHARE * np.count_nonzero(other):
+        return False
+    voxel = (1.0, 1.0, 1.0)
+    surface = np.count_nonzero(lung & swollen(~lung, 1.0, voxel))
+    return np.count_nonzero(lung & swollen(other, 1.0, voxel)) > SCRAP_CONTACT * surface
 
 
 def _main(side: Solid, least: float) -> Solid:

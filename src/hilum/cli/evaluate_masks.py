@@ -93,7 +93,7 @@ def command(context: click.Context, **given: Unpack[_Given]) -> None:
     from hilum.evaluation.results import as_json, as_markdown, results_of, write_results
 
     kinds = _kinds(given["kinds"])
-    cases = [case for case in _cases(given["truths"], given["split"]) if any(kind in case.masks for kind in kinds)]
+    cases = [case for case in cases_of(given["truths"], given["split"]) if any(kind in case.masks for kind in kinds)]
     predictions = _predictions(given["systems"], given["readers"], given["labels"])
     conditions = Conditions(given["tolerance_mm"], given["assume_spacing_mm"], has_surfaces=given["distances"])
     with progress(len(cases)) as watch:
@@ -131,7 +131,14 @@ def _kinds(names: tuple[str, ...]) -> list[MaskKind]:
     return [kind for kind in MASK_KINDS if not names or kind in names]
 
 
-def _cases(truths: tuple[Path, ...], split: str) -> list[DatasetCase]:
+def cases_of(truths: tuple[Path, ...], split: str) -> list[DatasetCase]:
+    """The cases of a split, of all tables that are named.
+
+    Raises
+    ------
+    SettingsError
+        There is no such split, or nothing in it.
+    """
     from hilum.datasets.schema import SPLITS
     from hilum.datasets.tables import open_tables
     from hilum.errors import SettingsError

@@ -199,7 +199,7 @@ def test_the_pixels_of_a_film_state_their_size_at_the_patient() -> None:
 def test_a_tilted_volume_has_to_be_straightened() -> None:
     affine = grid().affine.copy()
     affine[1, 0] = 0.8
-    with pytest.raises(GridMismatch, match="tilted by 17.7 degrees"):
+    with pytest.raises(GridMismatch, match=r"tilted by 17\.7 degrees"):
         lay_out(Beam(), VolumeGrid(SHAPE, affine))
 
 

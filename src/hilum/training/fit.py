@@ -40,7 +40,7 @@ class Numbered(Protocol):
         """Samples in a round through the data."""
         ...
 
-    def __getitem__(self, number: int) -> Any:
+    def __getitem__(self, number: int, /) -> Any:
         """The sample of a number."""
         ...
 
@@ -131,7 +131,7 @@ class Keeper(Callback):
                 state = {
                     name: value.detach().cpu().contiguous() for name, value in pl_module.network.state_dict().items()
                 }
-                _write_whole(lambda path: torch.save(state, path), self._output / WEIGHTS)
+                _save_whole(state, self._output / WEIGHTS)
 
     def on_train_batch_end(
         self,
@@ -143,7 +143,7 @@ class Keeper(Callback):
     ) -> None:
         """Write the checkpoint when it is due."""
         self._is_due |= (batch_idx + 1) % self._every == 0
-        if self._is_due and (batch_idx + 1) % int(trainer.val_check_batch) != 0:
+        if self._is_due and (batch_idx + 1) % int(trainer.val_check_batch or 1) != 0:
             self._is_due = False
             self._save(trainer)
 
@@ -159,9 +159,9 @@ class Keeper(Callback):
             part.replace(target)
 
 
-def _write_whole(write: Any, target: Path) -> None:
+def _save_whole(state: dict[str, Tensor], target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
-    write(part)
+    torch.save(state, part)
     part.replace(target)
 
 
@@ -305,8 +305,3 @@ def _loggers(output: Path) -> list[Any]:
         number = max(0, sum(1 for _ in output.glob("log-*")) - 1)
     version = f"log-{number}"
     return [CSVLogger(output, name="", version=version), TensorBoardLogger(output, name="", version=version)]
-
-
-def mean_of(values: list[Tensor]) -> Tensor:
-    """The mean of some numbers; NaN of none."""
-    return torch.stack(values).mean() if values else torch.tensor(float("nan"))

@@ -111,8 +111,9 @@ def _source(name_or_file: str | Path) -> tuple[Path | Traversable, str]:
 def _set(table: dict[str, Any], key: str, value: Any) -> None:
     """Put a value at a dotted key; tables on the way are made, and an unknown key is found when the recipe is built."""
     *way, last = key.split(".")
+    inner: Any = table
     for name in way:
-        table = table.setdefault(name, {})
-        if not isinstance(table, dict):  # a plain value stands where a table was meant
+        inner = inner.setdefault(name, {})
+        if not isinstance(inner, dict):  # a plain value stands where a table was meant
             raise ValueError(f"{key} is no key of a recipe.")  # noqa: TRY004 - the caller's text, not a type
-    table[last] = deepcopy(value)
+    inner[last] = deepcopy(value)

@@ -52,7 +52,7 @@ def chances(raw: Tensor) -> Tensor:
     return torch.sigmoid(raw.float()) if raw.shape[1] == 1 else torch.softmax(raw.float(), dim=1)
 
 
-def _activation(raw: Tensor) -> dict[str, bool]:
+def _activation(raw: Tensor) -> dict[str, Any]:
     return {"sigmoid": raw.shape[1] == 1, "softmax": raw.shape[1] > 1}
 
 
@@ -281,9 +281,22 @@ def dice_within_lungs(raw: Tensor, truth: Tensor, *, lungs: Tensor) -> Tensor:
     return MaskedDiceLoss(smooth_nr=1.0, smooth_dr=1.0, batch=True)(chances(raw), truth, lungs)
 
 
-CLASSIFIER_LOSSES.add("bce")(lambda raw, truth: functional.binary_cross_entropy_with_logits(raw.float(), truth.float()))
-CLASSIFIER_LOSSES.add("smooth-l1")(lambda raw, truth: functional.smooth_l1_loss(torch.sigmoid(raw.float()), truth))
-CLASSIFIER_LOSSES.add("l1")(lambda raw, truth: functional.l1_loss(torch.sigmoid(raw.float()), truth))
+@CLASSIFIER_LOSSES.add("bce")
+def presence_bce(raw: Tensor, truth: Tensor) -> Tensor:
+    """Binary cross-entropy of raw numbers."""
+    return functional.binary_cross_entropy_with_logits(raw.float(), truth.float())
+
+
+@CLASSIFIER_LOSSES.add("smooth-l1")
+def presence_smooth_l1(raw: Tensor, truth: Tensor) -> Tensor:
+    """Smooth L1 of the probability."""
+    return functional.smooth_l1_loss(torch.sigmoid(raw.float()), truth.float())
+
+
+@CLASSIFIER_LOSSES.add("l1")
+def presence_l1(raw: Tensor, truth: Tensor) -> Tensor:
+    """How far the probability is from the truth."""
+    return functional.l1_loss(torch.sigmoid(raw.float()), truth.float())
 
 
 def configured(name: str, settings: LossSettings) -> Any:

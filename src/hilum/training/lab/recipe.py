@@ -195,9 +195,9 @@ class FilmRecipe:
         )
 
     def __post_init__(self) -> None:
-        self.network.require_fit((self.view.size_px, self.sample_px))
         if self.sampling.mode != "full-image" and not 0 < self.sampling.patch_px <= self.view.size_px:
             raise ValueError(f"sampling.patch_px has to lie between 1 and view.size_px, {self.view.size_px}.")
+        self.network.require_fit((self.view.size_px, self.sample_px))
         if not 0 <= self.sampling.overlap_px < max(1, self.sample_px):
             raise ValueError("sampling.overlap_px has to be less than sampling.patch_px.")
         if not self.losses:

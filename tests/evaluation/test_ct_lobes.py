@@ -24,17 +24,19 @@ def test_lobes_that_are_named_are_the_phantoms(body):
     named = made > 0
     assert np.array_equal(named & body.lungs.mask(), named)
     assert named.sum() > 0.7 * body.lungs.mask().sum()
-    assert (made == body.lobes.array)[named].mean() > 0.95
+    assert (made == body.lobes.array)[named].mean() > 0.9  # its fissures are those of surface markings
     assert set(np.unique(made)) == {0, *LOBES}
 
 
-def test_a_mirrored_patient_has_mirrored_lower_lobes(body):
-    array = body.lungs.array[:, :, ::-1]
-    swapped = np.where(array > 0, 3 - array, 0).astype(np.uint8)
-    mirrored = probable_lobes(LabelMap(swapped, body.lungs.grid, LUNGS, body.lungs.origin))[:, :, ::-1]
-    made = probable_lobes(body.lungs)
-    for side, other in (("right", "left"), ("left", "right")):
-        np.testing.assert_array_equal(mirrored == NUMBER[f"{side}-lower-lobe"], made == NUMBER[f"{other}-lower-lobe"])
+def test_the_left_lower_lobe_reaches_higher_than_the_right_one():
+    grid = VolumeGrid.of_spacing((40, 20, 24), (5, 5, 5))
+    array = np.zeros(grid.shape, np.uint8)
+    array[:, :, :10], array[:, :, 14:] = 1, 2
+    made = probable_lobes(LabelMap(array, grid, LUNGS, Step("made")))
+    highest = {side: np.argwhere(made == NUMBER[f"{side}-lower-lobe"])[:, 0].max() for side in ("right", "left")}
+    assert highest["left"] > highest["right"] > 20
+    assert (made[:, -1] == NUMBER["left-lower-lobe"]).any()
+    assert not (made[0] == NUMBER["left-upper-lobe"]).any()
 
 
 def test_one_slice_and_one_lung_and_none():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from hilum.evaluation.ct_figures import BANDS, CLASSICAL
+from hilum.evaluation.ct_figures import BANDS, BOTH, CLASSICAL
 from hilum.evaluation.ct_methods import open_methods
+from hilum.image import LESIONS, LabelMap
 from hilum.models import network
 from hilum.phantom import Lesion, default_grid, thorax
 from hilum.provenance import ModelRef
@@ -46,12 +48,13 @@ def opened(monkeypatch):
 def test_networks_are_judged_with_the_others_beside(opened):
     settings = Settings(models=ModelSettings(ct_lesions="mine"), ct=CtSettings(preset="fast"))
     made = open_methods("network", settings)
-    assert [method.group for method in made.methods] == ["", CLASSICAL, BANDS]
+    assert [method.group for method in made.methods] == ["", CLASSICAL, BANDS, BOTH]
     assert [model.name for model in made.models] == ["ct-lungs", "ct-lesions"]
-    judged, classical, bands = made.methods
+    judged, classical, bands, both = made.methods
     assert judged.lungs("an image") == "the lungs"
     assert judged.lesions is not None
-    assert judged.lesions("an image", "inside") == "the lesions"
+    assert judged.lesions("an image", inside := "inside") == "the lesions"
+    assert judged.lesions("an image", inside) == "the lesions"  # not asked twice
     assert classical.lungs("an image") == "the lungs"
     lungs, lesions = made.models
     assert opened == [
@@ -60,9 +63,21 @@ def test_networks_are_judged_with_the_others_beside(opened):
         ("lesions", "network", "fast", ["inside", lesions]),
         ("lungs", "classical", "standard", []),
     ]
-    assert bands.lungs is judged.lungs
+    assert bands.lungs is both.lungs is judged.lungs
     assert not judged.needs_hounsfield
-    assert (bands.is_of_lungs, bands.needs_hounsfield) == (False, True)
+    assert {(each.is_of_lungs, each.needs_hounsfield) for each in (bands, both)} == {(False, True)}
+
+
+def test_both_is_where_the_network_and_the_bands_agree(body, opened, monkeypatch):
+    half = body.lesions.array.copy()
+    half[: len(half) // 2] = 0
+    drawn = LabelMap(half, body.grid, LESIONS, body.ct.origin)
+    monkeypatch.setattr(ct_lesions, "segment_ct_lesions", lambda *_, **__: SimpleNamespace(lesions=drawn))
+    _, _, bands, both = open_methods("network", Settings()).methods
+    agreed, dense = both.lesions(body.ct, body.lungs), bands.lesions(body.ct, body.lungs)
+    assert agreed.mask().any()
+    assert np.array_equal(agreed.mask(), drawn.mask() & dense.mask())
+    assert np.array_equal(agreed.array[agreed.mask()], half[agreed.mask()])
 
 
 def test_methods_without_networks_open_none(opened):

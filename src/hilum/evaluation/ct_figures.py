@@ -76,7 +76,7 @@ DICE_FIGURES: tuple[DiceFigure, ...] = (
 )
 """Every figure of overlap, in the order of tables."""
 
-CLASSICAL, BANDS = BESIDE = ("classical lungs", "Hounsfield bands")
+CLASSICAL, BANDS, BOTH = BESIDE = ("classical lungs", "Hounsfield bands", "network and bands")
 """Ends of the groups of methods that stand beside the one that is judged."""
 
 AUC = Figure("weak-auc", "Opacity share of a slice tells infected slices, AUC", 0.85)

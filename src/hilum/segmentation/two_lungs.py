@@ -88,7 +88,7 @@ def _is_scrap_of(lung: Solid, other: Solid) -> bool:
         return False
     voxel = (1.0, 1.0, 1.0)
     surface = np.count_nonzero(lung & swollen(~lung, 1.0, voxel))
-    return np.count_nonzero(lung & swollen(other, 1.0, voxel)) > SCRAP_CONTACT * surface
+    return bool(np.count_nonzero(lung & swollen(other, 1.0, voxel)) > SCRAP_CONTACT * surface)
 
 
 def _main(side: Solid, least: float) -> Solid:

@@ -70,7 +70,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
 
     monkeypatch.setattr(local, "open_networks", lambda settings, many: SimpleNamespace(many=many))
     monkeypatch.setattr(local, "analyse", lambda image, **_: SimpleNamespace(scores={}, findings=()))
-    monkeypatch.setattr(local, "write_case", lambda case, output, settings: output / "case")
+    monkeypatch.setattr(local, "write_case", lambda case, output, settings, source: output / "case")
     monkeypatch.setattr(local, "write_results", write_results)
     return written
 
@@ -137,7 +137,7 @@ def test_volumes_are_read_and_analysed_one_at_a_time(
 ) -> None:
     volumes = InWork()
 
-    def write_case(*_: object) -> Path:
+    def write_case(*_: object, source: object) -> Path:
         time.sleep(0.002)
         volumes.leave()
         return tmp_path
@@ -214,7 +214,7 @@ def test_defects_are_outcomes_and_logged(tables: Tables, tmp_path: Path, caplog:
 def test_what_cannot_be_written_is_the_outcome_of_its_case(
     tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_case(*_: object) -> Path:
+    def write_case(*_: object, source: object) -> Path:
         raise WriteError("The disk is full.", path=tmp_path)
 
     monkeypatch.setattr(local, "write_case", write_case)

@@ -154,7 +154,7 @@ def test_structures_have_distinct_names_codes_and_colours(names):
     assert len({label.name for label in names.values()}) == len(names)
     assert len({label.code.value for label in names.values()}) == len(names)
     assert len({label.colour for label in names.values()}) == len(names)
-    assert all(label.code.scheme == "SCT" for label in names.values())
+    assert all(label.code.scheme in ("SCT", "DCM") for label in names.values())
 
 
 def test_numbers_that_outputs_rely_on():

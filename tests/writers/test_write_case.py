@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from hilum import writers
 from hilum.errors import SettingsError, UnknownModel, WriteError
 from hilum.geometry import PlaneOrientation
 from hilum.models import catalogue
 from hilum.settings import OutputSettings
-from hilum.writers import write_case
+from hilum.writers import limits, write_case
 from hilum.writers.overlay import render
 from hilum.writers.result_json import schema
 
@@ -129,7 +128,7 @@ def test_a_folder_that_cannot_be(case, tmp_path):
 
 
 def test_limits_come_from_the_cards_of_the_networks_that_were_used(case, monkeypatch):
-    writers._limits_of.cache_clear()
+    limits._limits_of_model.cache_clear()
 
     class Card:
         limits = ("Faint opacity is missed.",)
@@ -141,11 +140,11 @@ def test_limits_come_from_the_cards_of_the_networks_that_were_used(case, monkeyp
         return Card()
 
     monkeypatch.setattr(catalogue, "card", card)
-    assert writers._limits(case.provenance) == {"lesion-network": ("Faint opacity is missed.",)}
-    writers._limits_of.cache_clear()
+    assert limits.limits_of(case.provenance) == {"lesion-network": ("Faint opacity is missed.",)}
+    limits._limits_of_model.cache_clear()
     monkeypatch.setattr(Card, "sha256", "00" * 32)
-    assert writers._limits(case.provenance) == {}
-    writers._limits_of.cache_clear()
+    assert limits.limits_of(case.provenance) == {}
+    limits._limits_of_model.cache_clear()
 
 
 def test_importing_the_writers_loads_nothing_heavy():

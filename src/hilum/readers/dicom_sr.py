@@ -93,11 +93,6 @@ def read_sr(path: Path | str, settings: ReadSettings = DEFAULTS) -> tuple[Report
         It is no structured report.
     ReadError
         It cannot be read.
-
-    Examples
-    --------
-    >>> rows = read_sr("results/film/sr.dcm")  # doctest: +SKIP
-    >>> {row.id: row.value for row in rows if row.region == "both"}  # doctest: +SKIP
     """
     content = Content.of_file(Path(path))
     dataset = parsed(content, settings)

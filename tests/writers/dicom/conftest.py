@@ -75,8 +75,8 @@ def phantom_ct() -> Thorax:
 def make_film(phantom_film, tmp_path_factory) -> Callable[..., Made]:
     """A film as it was read from a file; options as of the phantom's writer, ``edit`` changes the file's elements."""
 
-    def make(edit: Callable[..., None] | None = None, **options) -> Made:
-        path = tmp_path_factory.mktemp("film") / "film.dcm"
+    def make(edit: Callable[..., None] | None = None, called: str = "film", **options) -> Made:
+        path = tmp_path_factory.mktemp("film") / f"{called}.dcm"
         write_dicom(phantom_film, path, **options)
         if edit is not None:
             rewrite(path, edit)
@@ -103,9 +103,10 @@ def make_ct(phantom_ct, tmp_path_factory) -> Callable[..., Made]:
         drop: tuple[int, ...] = (),
         edit: Callable[..., None] | None = None,
         truth: Callable[..., LabelMap] | None = None,
+        called: str = "ct",
         **options,
     ) -> Made:
-        folder = tmp_path_factory.mktemp("ct")
+        folder = tmp_path_factory.mktemp(called)
         source = phantom_ct.ct
         if grid is not None:
             source = Image(source.array, grid, source.quantity, source.origin)

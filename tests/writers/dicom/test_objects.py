@@ -140,7 +140,7 @@ def texts(dataset):
 @pytest.mark.parametrize("which", ["make_film", "make_ct"])
 def test_nothing_tells_who_the_patient_is(request, tmp_path, which):
     pypdf = pytest.importorskip("pypdf")
-    made = request.getfixturevalue(which)(edit=with_secrets)
+    made = request.getfixturevalue(which)(edit=with_secrets, called=f"{SECRET}-scan")
     named = replace(made, case=replace(made.case, name=f"{SECRET}-case"))
     source = pydicom.dcmread(made.files[0])
     known = {str(source.get(k)) for k in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")}

@@ -70,11 +70,6 @@ def write_dicom(
         The extra ``dicom`` is not installed.
     ValueError
         There is no such object.
-
-    Examples
-    --------
-    >>> case = hilum.analyse("film.dcm")  # doctest: +SKIP
-    >>> write_dicom(case, "film.dcm", "results")  # doctest: +SKIP
     """
     if strange := [name for name in objects if name not in OBJECTS]:
         raise ValueError(unknown("DICOM object", strange[0], OBJECTS))

@@ -37,6 +37,9 @@ _LONGEST = 400
 
 _INK, _PALE, _RULE, _AMBER = "#1c2733", "#5b6b7a", "#c9d2da", "#fff4d6"
 
+_NAMES = ("File", "Input")
+"""Facts that are names of files, which may name the patient."""
+
 _LOCK = RLock()
 """Fonts are registered, and their glyphs counted, for the whole process."""
 
@@ -101,7 +104,7 @@ def _story(case: Case, view: View, picture: NDArray[np.uint8], frame: Frame, pag
 def _facts(view: View, frame: Frame) -> list[tuple[str, str]]:
     """Of the patient, unless that must not be told, and of the image."""
     if frame.is_deidentified:
-        return [("Patient", "removed"), *(fact for fact in view.facts if fact[0] != "File")]
+        return [("Patient", "removed"), *(fact for fact in view.facts if fact[0] not in _NAMES)]
     first = frame.source.first
     name = " ".join(part for part in frame.patient_name.replace("=", "^").split("^") if part)
     stated = (

@@ -182,6 +182,7 @@ SLOW = {
     "dice-ce": (lambda raw, truth: slow_dice(raw, truth) + slow_entropy(raw, truth), {}),
     "lovasz": (slow_lovasz, {}),
     "focal": (slow_focal, {}),
+    "mse": (lambda raw, truth: ((probabilities(raw) - truth) ** 2).mean(), {}),
     "weighted-dice": (slow_weighted_dice, {}),
     "tversky": (lambda raw, truth: slow_tversky(raw, truth, 0.3, 0.7), {"alpha": 0.3, "beta": 0.7}),
     "tversky-ce": (lambda raw, truth: slow_tversky(raw, truth) + slow_entropy(raw, truth), {}),

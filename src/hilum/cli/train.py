@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hilum.cli.talk import QUIET, TalkingCommand
+from hilum.cli.talk import QUIET, VERBOSE, TalkingCommand
 from hilum.errors import MissingExtra
 from hilum.settings import parse_value
 
@@ -120,7 +122,9 @@ def command(
     if others or start:
         raise click.UsageError("--others and --start belong to recipes for films of the package's networks.")
     where = Where(options["devices"], options["device"], options["threads"], options["save_every"], options["workers"])
-    click.echo(_in_laboratory(context, chosen, data, output, where=where, options=options))
+    told = _in_laboratory(context, chosen, data, output, where=where, options=options)
+    if told:
+        click.echo(told)
 
 
 def _is_given(context: click.Context, name: str) -> bool:
@@ -139,12 +143,15 @@ def _in_laboratory(
     """What is printed of a training, its cost or its rate."""
     from hilum.training.any_run import begin
 
+    if not context.meta.get(VERBOSE):
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     begun = begin(recipe, data, fold=options["fold"], fold_file=options["fold_file"], where=where)
     if options["find_rate"]:
         return begun.find_rate(output)
-    cost = str(begun.cost())
+    is_first = os.environ.get("LOCAL_RANK", "0") == "0"  # of several devices, whose processes all come by here
     if options["cost"]:
-        return cost
-    if not context.meta.get(QUIET):
-        click.echo(cost, err=True)
-    return str(begun.train(output))
+        return str(begun.cost())
+    if is_first and not context.meta.get(QUIET):
+        click.echo(str(begun.cost()), err=True)
+    weights = begun.train(output)
+    return str(weights) if is_first else ""

@@ -111,6 +111,12 @@ def focal(raw: Tensor, truth: Tensor, *, gamma: float = 2.0) -> Tensor:
     return FocalLoss(gamma=gamma, use_softmax=raw.shape[1] > 1)(raw.float(), truth.float())
 
 
+@LOSSES.add("mse")
+def mse(raw: Tensor, truth: Tensor) -> Tensor:
+    """The squared difference of probability and truth; the mean over the pixels and the classes."""
+    return functional.mse_loss(chances(raw), truth.float())
+
+
 @LOSSES.add("weighted-dice")
 def weighted_dice(raw: Tensor, truth: Tensor, *, class_weights: tuple[float, ...] = ()) -> Tensor:
     """1 less the soft Dice of the batch by class, smoothed by 1, averaged by ``class_weights``; none are alike.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import multiprocessing
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -14,6 +16,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from hilum.models.card_writer import write_table
 from hilum.training.any_run import train
 from hilum.training.fit import LAST, Where
 from hilum.training.parts import Length, Schedule
@@ -129,3 +132,20 @@ def whole(lungs_recipe, table, tmp_path_factory):
     output = tmp_path_factory.mktemp("whole")
     train(lungs_recipe, [table], output, where=WHERE)
     return weights(output)
+
+
+@pytest.mark.slow
+def test_two_devices_share_the_batches_of_one(lungs_recipe, table, tmp_path):
+    """Each of two processes takes half of every batch; their losses are those of one but for batch normalisation."""
+    recipe = replace(lungs_recipe, network=replace(lungs_recipe.network, architecture="unet-plain"))
+    write_table(recipe, tmp_path / "own.toml")
+    totals = []
+    for devices in (1, 2):
+        output = tmp_path / str(devices)
+        words = ["train", tmp_path / "own.toml", "--data", table, "-o", output, "--device", "cpu", "--threads", "1"]
+        command = [sys.executable, "-m", "hilum", *map(str, words), "--devices", str(devices), "--quiet"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert done.stdout.splitlines() == [str(output / "weights.pt")]
+        with next(output.glob("log-*/metrics.csv")).open() as file:
+            totals.append([float(row["val/total"]) for row in csv.DictReader(file) if row["val/total"]])
+    assert totals[0] == pytest.approx(totals[1], rel=0.02)

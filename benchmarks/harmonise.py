@@ -142,6 +142,11 @@ def rows(count: int, hilum: Spent, theirs: dict[str, float]) -> list[Row]:
     ]
 
 
+def verdict(ratio: float) -> str:
+    """Whether a ratio is as low as it is to be, in a word."""
+    return "reached" if ratio <= RATIO else "MISSED"
+
+
 def main() -> int:
     """Exit status 1 if --check finds the ratio missed."""
     options = parser(__doc__)
@@ -168,8 +173,10 @@ def main() -> int:
     made = rows(given.volumes, hilum, theirs)
     title = f"{given.volumes} volumes of {width}x{height}x{slices}, {given.workers} at once"
     report(title, made, given.json, hilum_peak_mb=hilum.peak_mb)
+    ratio = made[0]["times the bare resampling"]
     print(f"\nHilum had at most {hilum.peak_mb:.0f} MB in memory.")
-    return 1 if given.check and made[0]["times the bare resampling"] > RATIO else 0
+    print(f"Hilum took {ratio:.2f} times the bare resampling; goal: at most {RATIO:g}, {verdict(ratio)}.")
+    return 1 if given.check and ratio > RATIO else 0
 
 
 if __name__ == "__main__":

@@ -59,3 +59,7 @@ def test_the_ratio_is_to_the_bare_resampling(monkeypatch: pytest.MonkeyPatch, ca
 
 def spend_of(wall_s: float) -> Spent:
     return Spent(0.0, wall_s, 1.0, 1.0, "")
+
+
+def test_the_verdict_holds_at_its_edge() -> None:
+    assert [harmonise.verdict(ratio) for ratio in (0.9, 1.5, 1.51)] == ["reached", "reached", "MISSED"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from hilum.datasets.schema import CaseTable, DatasetCase, Mask
 from hilum.errors import ReadError, SettingsError
 from hilum.geometry import VolumeGrid
 from hilum.image import Image, Quantity
@@ -18,7 +19,7 @@ from hilum.provenance import Source
 from hilum.segmentation.patches import run_patches
 from hilum.training.phantom_volumes import SPACING_MM
 from hilum.training.volume_augment import Change
-from hilum.training.volume_data import Blocks, Watched, prepare, read_labelled, split
+from hilum.training.volume_data import Blocks, Watched, labelled_parts, prepare, read_labelled, split
 from hilum.training.volume_recipe import VolumeAugment
 
 from .volumes import SHAPE, chest, small, write_folder
@@ -64,6 +65,51 @@ def test_the_published_layout_is_read_in_any_orientation(tmp_path):
     assert (found.array == array).all()
     assert (found.classes == labels).all()
     assert found.grid.spacing_mm == pytest.approx(SPACING_MM)
+
+
+def test_cases_of_a_table_are_read_with_their_split(tmp_path):
+    cases = []
+    for number, part in enumerate(("train", "train", "val")):
+        folder = tmp_path / f"case-{number}"
+        array, labels = write_case(folder)
+        masks = {
+            "lungs": Mask(folder / "segmentation.nii.gz", {1: "left-lung", 2: "right-lung", 3: "lungs"}),
+            "lesions": Mask(folder / "segmentation.nii.gz", {3: "infection"}),
+        }
+        names = {"source": "made", "case": f"case-{number}", "patient": f"patient-{number}", "split": part}
+        cases.append(DatasetCase(**names, modality="CT", image=folder / "imaging.nii.gz", masks=masks))
+    lungs_alone = replace(cases[0], case="other", patient="other", masks={"lungs": cases[0].masks["lungs"]})
+    CaseTable.of([*cases, lungs_alone]).write_csv(tmp_path / "cases.csv")
+    training, watched = labelled_parts([tmp_path])
+    assert (len(training), len(watched)) == (2, 1)
+    assert (watched[0].array == array).all()
+    assert (watched[0].classes == labels).all()
+    with pytest.raises(SettingsError, match="tables of cases"):
+        labelled_parts([write_folder(tmp_path / "phantoms")], fold=1)
+
+
+@pytest.mark.parametrize("sampling", ["patch-grid", "full-image"])
+def test_blocks_in_turn_show_every_place_once_a_round(volume, sampling):
+    recipe = replace(small("miscnn-3d", augment=VolumeAugment()), sampling=sampling)
+    blocks = Blocks([prepare(volume, recipe)] * 2, recipe)
+    count = blocks.round_length
+    laps = [[float(blocks[n]["volume"].sum()) for n in range(lap * count, (lap + 1) * count)] for lap in range(2)]
+    assert sorted(laps[0]) == pytest.approx(sorted(laps[1]), abs=0.01)
+    assert count == 2 if sampling == "full-image" else count > 8
+    in_use = Blocks([prepare(volume, recipe)], replace(recipe, skip_blank=True)).round_length
+    assert in_use <= count / 2 or sampling == "full-image"
+
+
+def test_a_volumes_own_spacing_and_density_are_left_alone(volume):
+    recipe = small("miscnn-3d-no-preprocessing")
+    recipe = replace(recipe, patches=replace(recipe.patches, spacing_mm=(0.0, 0.0, 0.0), scale="none"))
+    made = prepare(volume, recipe)
+    assert made.density.shape[0] == SHAPE[0]
+    side = max(SHAPE[1:])
+    assert made.density.shape[1:] == (side, side)
+    hu = made.density * (3071 + 1024) - 1024
+    middle = hu[:, (side - SHAPE[1]) // 2 : (side - SHAPE[1]) // 2 + SHAPE[1]]
+    assert np.abs(middle[..., : SHAPE[2]] - volume.array).mean() < 20
 
 
 def test_labels_on_another_grid_are_refused(tmp_path):

@@ -1,0 +1,48 @@
+"""The page about training names everything that a recipe can ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from hilum.training.architectures import ARCHITECTURES
+from hilum.training.lab.recipe import FilmAugment, Presence, Sampling, View
+from hilum.training.loss_functions import CLASSIFIER_LOSSES, LOSSES
+from hilum.training.parts import Optimiser, Schedule
+
+PAGE = Path(__file__).parents[3] / "docs" / "training.md"
+
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are not beside the tests")
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("architecture", tuple(ARCHITECTURES)),
+        ("loss", tuple(LOSSES)),
+        ("loss of presence", tuple(CLASSIFIER_LOSSES)),
+        ("optimiser", get_args(get_type_hints(Optimiser)["name"])),
+        ("schedule", get_args(get_type_hints(Schedule)["name"])),
+        ("sampling", get_args(get_type_hints(Sampling)["mode"])),
+        ("region", get_args(get_type_hints(View)["region"])),
+        ("change", tuple(FilmAugment.__slots__)),
+        ("weighting", ("static", "dynamic", *(name for name in Presence.__slots__ if name != "loss"))),
+    ],
+)
+def test_every_option_is_named(kind, names):
+    text = PAGE.read_text(encoding="utf-8")
+    missing = [name for name in names if f"`{name}`" not in text and f'"{name}"' not in text and name not in text]
+    assert not missing, kind
+
+
+def test_what_is_named_exists():
+    """A table row of networks or losses names nothing that is not there."""
+    text = PAGE.read_text(encoding="utf-8")
+    rows = [
+        line for line in text.split("### Losses", 1)[1].split("### Training", 1)[0].splitlines() if line.startswith("|")
+    ]
+    named = {part for row in rows[2:4] for part in row.split("|")[2].split("`")[1::2]}
+    assert named & set(LOSSES)
+    assert {name for name in named if "=" not in name and '"' not in name} <= {*LOSSES, "gamma"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -16,6 +16,13 @@ WIDTH, HEIGHT, LEFT, TOP = 520, 240, 48, 16
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
 """Of the curves."""
+
+DRAWINGS: Mapping[str, tuple[str, ...]] = {
+    "Errors, in points": ("mae", "rmse"),
+    "Mean square error, in points squared": ("mse",),
+    "Agreement; what is below -1 is drawn there": ("r2", "kappa"),
+}
+"""Measures that share a scale, by the heading of their drawing."""
 
 _STYLE = (
     "body{font:15px sans-serif;max-width:44em;margin:2em auto}svg{width:100%}text{font-size:12px}pre{font-size:13px}"
@@ -31,11 +38,8 @@ def as_html(result: Sweep, title: str, threshold: float | None = None) -> str:
     title : of the page, such as the network's name
     threshold : to mark; None for none
     """
-    errors = [name for name, measure in MEASURES.items() if not measure.rises]
-    agreement = [name for name, measure in MEASURES.items() if measure.rises]
     drawings = "".join(
-        f"<h2>{escape(heading)}</h2>{_drawing(result, names, threshold)}"
-        for heading, names in (("Errors, in points of the score", errors), ("Agreement", agreement))
+        f"<h2>{escape(heading)}</h2>{_drawing(result, names, threshold)}" for heading, names in DRAWINGS.items()
     )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
@@ -61,12 +65,12 @@ def _drawing(result: Sweep, names: Sequence[str], threshold: float | None) -> st
             for line in _lines(result.curves[name], low, high)
         ]
         label = escape(MEASURES[name].title)
-        parts.append(f'<text x="{LEFT + 8}" y="{TOP + 18 + 16 * number}" fill="{colour}">{label}</text>')
+        parts.append(f'<text x="{LEFT + 200 * number}" y="{TOP + HEIGHT + 52}" fill="{colour}">{label}</text>')
     if threshold is not None:
         x = LEFT + WIDTH * threshold
         parts.append(f'<path d="M{x:.1f} {TOP}v{HEIGHT}" stroke="#333" stroke-dasharray="4 3"/>')
     parts.append(f'<text x="{LEFT + WIDTH / 2:.0f}" y="{TOP + HEIGHT + 34}" text-anchor="middle">threshold</text>')
-    return f'<svg viewBox="0 0 {WIDTH + LEFT + 16} {HEIGHT + TOP + 40}" role="img">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH + LEFT + 16} {HEIGHT + TOP + 58}" role="img">{"".join(parts)}</svg>'
 
 
 def _lines(curve: Sequence[float | NotMeasured], low: float, high: float) -> list[str]:

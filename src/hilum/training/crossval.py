@@ -19,19 +19,16 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
-from hilum.datasets.schema import CaseTable, DatasetCase
+from hilum.datasets.schema import CaseTable
 from hilum.datasets.split import DEFAULT_STRATA, Split, read_split, split_folds, write_split
 from hilum.datasets.tables import open_tables
 from hilum.errors import Error, SettingsError
-from hilum.evaluation.overlap import Overlap, overlap
-from hilum.measurement import NotMeasured
 
 from .any_run import Begun, begin
-from .crossval_tables import CaseFigures, FoldResult, read_result, write_result
+from .crossval_cases import judged
+from .crossval_tables import FoldResult, read_result, write_result
 from .fit import Where
 from .lab.cases import parts_of
-from .lab.films import Watched
-from .lab.recipe import FilmRecipe
 from .library import AnyRecipe, as_table
 from .on_ray import each_on_ray
 from .recipe import Recipe
@@ -40,12 +37,6 @@ log = logging.getLogger(__name__)
 
 SPLIT = "folds.json"
 """The split, in the folder of the cross-validation."""
-
-FIGURES = ("dice", "iou", "sensitivity", "specificity", "precision", "accuracy")
-"""Of each held-out film."""
-
-HALF = 0.5
-"""From this probability on a pixel counts."""
 
 TROUBLE = (Error, RuntimeError, MemoryError, ValueError, OSError)
 """What keeps one fold from being finished, and not the others: files, settings, memory of any device."""
@@ -156,7 +147,9 @@ def run_fold(job: FoldJob) -> FoldResult:
     begun = begin(job.recipe, job.data, fold=job.fold, fold_file=job.split, where=job.where)
     weights = begun.train(job.folder)
     begun.task.network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-    result = FoldResult(job.fold, job.made_of, _pooled(begun), tuple(_judged(begun, job)))
+    pooled = _pooled(begun)
+    held_out = parts_of(job.data, fold=job.fold, fold_file=job.split).val
+    result = FoldResult(job.fold, job.made_of, pooled, tuple(judged(begun.task, held_out, begun.recipe)))
     write_result(result, job.folder)
     return result
 
@@ -213,43 +206,3 @@ def _pooled(begun: Begun) -> dict[str, float]:
     loader: Any = DataLoader(begun.watched, batch_size=begun.recipe.length.batch)
     (figures,) = trainer.validate(begun.task, loader, verbose=False)
     return {name: float(value) for name, value in sorted(figures.items())}
-
-
-def _judged(begun: Begun, job: FoldJob) -> Iterator[CaseFigures]:
-    """Figures of each held-out film; nothing for recipes of volumes."""
-    if not isinstance(begun.recipe, FilmRecipe):
-        return
-    cases = parts_of(job.data, fold=job.fold, fold_file=job.split).val
-    task: Any = begun.task.cpu().eval()
-    for case in cases:
-        found = _overlap(task, case, begun.recipe)
-        if isinstance(found, NotMeasured):
-            yield CaseFigures(case.key, case.person, dict.fromkeys(FIGURES), found.reason)
-            continue
-        values = {name: getattr(found, name) for name in FIGURES}
-        reasons = dict.fromkeys(value.reason for value in values.values() if isinstance(value, NotMeasured))
-        figures = {name: None if isinstance(value, NotMeasured) else value for name, value in values.items()}
-        yield CaseFigures(case.key, case.person, figures, "; ".join(reasons))
-
-
-def _overlap(task: Any, case: DatasetCase, recipe: FilmRecipe) -> Overlap | NotMeasured:
-    """Pixels of a film at the network's size where the reference tells; of all its views together."""
-    try:
-        views = Watched([case], recipe)
-    except SettingsError:
-        return NotMeasured("it has no reference for what the recipe is for")
-    parts: list[Overlap] = []
-    for number in range(len(views)):
-        view = views[number]
-        with torch.inference_mode():
-            found = torch.sigmoid(task(view["film"][None])[0].float())[0] >= HALF
-        known = ~view["unknown"]
-        parts.append(overlap((view["truth"] > HALF)[known].numpy(), found[known].numpy()))
-    if not parts:
-        return NotMeasured("no lungs were found on it")
-    return Overlap(
-        sum(part.both for part in parts),
-        sum(part.only_reference for part in parts),
-        sum(part.only_predicted for part in parts),
-        sum(part.neither or 0 for part in parts),
-    )

@@ -166,7 +166,7 @@ def _plots(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
     from .plots import bubbles, curves, spread
 
     boxes = _boxes(runs)
-    if boxes:
+    if any(values for series in boxes.values() for values in series.values()):
         yield "boxes", spread.box_plot(boxes, "Dice")
     logs = {name: curves.read_curves(path) for run in runs for name, path in _named_logs(run)}
     names = _curve_names(logs.values())

@@ -24,21 +24,21 @@ def box_plot(groups: Mapping[str, Mapping[str, Sequence[float]]], measure: str) 
     """A panel for each group, such as a structure, and in it a box for each series, with a dot for each case.
 
     Boxes reach from the first to the third quartile with the median in them, whiskers to the farthest case within one
-    and a half times the box. A series without cases is left out, and every name tells its number of cases.
+    and a half times the box. A series, or a group, without cases is left out, and every name tells its number of cases.
 
     Parameters
     ----------
     groups : of each group, the values by the name of the series
     measure : name of the vertical axis
     """
-    most = max(len(series) for series in groups.values())
-    made, panels = canvas(tuple(groups), panel_in=(max(2.4, 0.75 * most + 1.2), PANEL_IN[1]))
+    shown = {group: _known(series) for group, series in groups.items() if _known(series)}
+    most = max((len(series) for series in shown.values()), default=0)
+    made, panels = canvas(tuple(shown), panel_in=(max(2.4, 0.75 * most + 1.2), PANEL_IN[1]))
     dice = np.random.default_rng(_SEED)
-    for panel, series in zip(panels, groups.values(), strict=True):
-        known = {name: np.asarray(values, dtype=np.float64) for name, values in series.items() if len(values)}
+    for panel, known in zip(panels, shown.values(), strict=True):
         label(panel, "", measure)
-        if not known:
-            continue
+        if panel is not panels[0]:
+            panel.sharey(panels[0])
         boxes = panel.boxplot(
             list(known.values()),
             tick_labels=[f"{name}\nn = {len(values)}" for name, values in known.items()],
@@ -53,6 +53,10 @@ def box_plot(groups: Mapping[str, Mapping[str, Sequence[float]]], measure: str) 
             places = number + 1 + (dice.random(len(values)) - 0.5) * 0.3
             panel.scatter(places, values, s=6, color=colour, alpha=_DOTS, linewidths=0)
     return made
+
+
+def _known(series: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
+    return {name: np.asarray(values, dtype=np.float64) for name, values in series.items() if len(values)}
 
 
 def bland_altman(series: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]], unit: str) -> Figure:

@@ -106,6 +106,7 @@ def command(
     try:
         from hilum.training.fit import Where
         from hilum.training.library import Recipe, load
+        from hilum.training.run import train
     except ModuleNotFoundError as error:
         raise MissingExtra("hilum train", "train") from error
     chosen = load(recipe, changes_of(assignments))
@@ -115,8 +116,6 @@ def command(
             raise click.UsageError(
                 f"--{given[0].replace('_', '-')} does not go with recipes of the package's networks."
             )
-        from hilum.training.run import train
-
         click.echo(str(train(chosen, data, output, others=others, start=start, threads=options["threads"])))
         return
     if others or start:

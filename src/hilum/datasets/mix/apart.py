@@ -23,7 +23,7 @@ def features(grey: NDArray[Any]) -> NDArray[np.float64]:
     manner = manner_of(values)
     steep = np.hypot(np.diff(values, axis=0)[:, :-1], np.diff(values, axis=1)[:-1])
     return np.array(
-        [*manner.levels[::8], manner.noise, *manner.margins, *np.quantile(steep, (0.5, 0.9, 0.99)),
+        [*manner.levels, manner.noise, *manner.margins, *np.quantile(steep, (0.5, 0.9, 0.99)),
          grey.shape[1] / grey.shape[0]]
     )  # fmt: skip
 

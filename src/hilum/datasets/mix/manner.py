@@ -1,4 +1,4 @@
-"""The manner of a film, apart from what it shows: its grey levels, its noise, its margins."""
+"""The manner of a film, apart from what it shows: its grey levels, its detail, its noise, its margins."""
 
 from __future__ import annotations
 
@@ -12,8 +12,20 @@ from hilum.projection.exposure import blur
 
 Field = NDArray[np.floating[Any]]
 
-SHARES = np.linspace(0, 1, 65)
-"""Of a film's pixels, at which its grey levels are noted."""
+SHARES = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99])
+"""Of a film's pixels, at which its grey levels are noted: more would make steps of its own out of smooth grey."""
+
+ENDS = (1, 7)
+"""Of these, the two between which a straight line is laid."""
+
+BENT = 0.5
+"""How far grey levels leave that line for the other film's own levels: wholly, they would tear lungs into islands."""
+
+SHARPER = (0.6, 2.2)
+"""Least and most by which fine structure is weakened or strengthened."""
+
+_FINE, _COARSE = 0.8, 3.0
+"""Widths of blurs in pixels, between which structure is fine but no noise."""
 
 MARGIN_LEVELS = 3.0
 """Rows and columns at the edge that vary less belong to an unexposed margin, on a scale of 255."""
@@ -31,12 +43,14 @@ class Manner:
     Attributes
     ----------
     levels : grey below which :data:`SHARES` of the pixels inside the margins lie
+    detail : middle size of fine structure that is coarser than noise
     noise : standard deviation of neighbouring pixels against each other, robust to edges
     margins : share of the film's side at its top, bottom, left and right
     margin_level : grey of the margins
     """
 
     levels: tuple[float, ...]
+    detail: float
     noise: float
     margins: tuple[float, float, float, float]
     margin_level: float
@@ -51,6 +65,7 @@ def manner_of(grey: Field) -> Manner:
     outside[top : rows - bottom, left : columns - right] = False
     return Manner(
         levels=tuple(float(level) for level in np.quantile(inside, SHARES)),
+        detail=_detail_of(inside),
         noise=noise_of(inside),
         margins=(top / rows, bottom / rows, left / columns, right / columns),
         margin_level=float(np.median(grey[outside])) if outside.any() else 0.0,
@@ -68,6 +83,11 @@ def noise_of(grey: Field) -> float:
     return float(np.median(lit) * _MAD / np.sqrt(1.25)) if lit.size else 0.0
 
 
+def _detail_of(grey: Field) -> float:
+    values = np.asarray(grey, dtype=np.float32)
+    return float(np.quantile(np.abs(blur(values, _FINE) - blur(values, _COARSE)), 0.75))
+
+
 def in_manner(grey: Field, manner: Manner, rng: np.random.Generator) -> NDArray[np.uint8]:
     """A film in the manner of another: noise, grey levels and margins are brought to that film's.
 
@@ -78,6 +98,9 @@ def in_manner(grey: Field, manner: Manner, rng: np.random.Generator) -> NDArray[
     rng : for noise that is added
     """
     made = _levelled(np.asarray(grey, dtype=np.float32), manner)
+    coarse = blur(made, _COARSE)
+    stronger = np.clip(manner.detail / max(_detail_of(made), 1e-3), *SHARPER)
+    made = coarse + np.float32(stronger) * (made - coarse)
     for _ in range(3):
         if noise_of(made) <= manner.noise * 1.1:
             break
@@ -95,9 +118,16 @@ def in_manner(grey: Field, manner: Manner, rng: np.random.Generator) -> NDArray[
 
 
 def _levelled(grey: Field, manner: Manner) -> Field:
-    own = np.quantile(grey, SHARES)
-    own = own + np.arange(len(own)) * 1e-4  # strictly rising, for the interpolation
-    return np.interp(grey, own, manner.levels).astype(np.float32)
+    """Grey levels between a straight line to another film's and that film's own, rising all the way."""
+    own = np.quantile(grey, SHARES) + np.arange(len(SHARES)) * 1e-3
+    low, high = ENDS
+    theirs = np.array(manner.levels)
+    slope = (theirs[high] - theirs[low]) / max(own[high] - own[low], 1.0)
+    line = theirs[low] + slope * (own - own[low])
+    wanted = line + BENT * (theirs - line)
+    made = np.interp(grey, own, wanted)
+    made += np.where(grey < own[0], slope * (grey - own[0]), 0) + np.where(grey > own[-1], slope * (grey - own[-1]), 0)
+    return np.asarray(made, dtype=np.float32)
 
 
 def _margins(grey: Field) -> tuple[int, int, int, int]:

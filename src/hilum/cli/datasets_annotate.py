@@ -1,0 +1,69 @@
+"""``hilum datasets annotate``: masks by networks for films that have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hilum.cli.options import chosen_settings, models_option, settings_sources
+from hilum.cli.talk import TalkingCommand, progress
+
+if TYPE_CHECKING:
+    from hilum.datasets.annotate import Annotated
+
+
+@click.command("annotate", cls=TalkingCommand)
+@click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for masks and table.",
+)
+@click.option(
+    "--mask",
+    "kinds",
+    multiple=True,
+    type=click.Choice(["lungs", "lung-fields", "lesions"]),
+    default=("lungs", "lesions"),
+    show_default=True,
+    help="What to find where it is lacking; repeat for several.",
+)
+@click.option(
+    "--review",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A review.csv of an earlier run: masks with the verdict 'reject' are left out.",
+)
+@models_option
+@settings_sources
+def command(sources: tuple[Path, ...], output: Path, kinds: tuple[str, ...], review: Path | None) -> None:
+    """Give films of SOURCES the masks that they lack, made by networks and marked as such.
+
+    The folder gets the masks, cases.csv with all cases, review.html with a picture of each film, the most doubtful
+    first, and review.csv for the verdicts. Masks of a source are never touched.
+    """
+    from hilum.datasets.annotate import MARK, Annotator, annotate, write_review
+    from hilum.datasets.annotate.page import Reviewed, reviewed
+    from hilum.datasets.annotate.run import KINDS, read_rejected
+    from hilum.datasets.tables import open_tables
+
+    settings = chosen_settings()
+    table = open_tables(sources)
+    rejected = frozenset[tuple[str, str]]() if review is None else read_rejected(review)
+    annotator = Annotator([kind for kind in KINDS if kind in kinds], settings.models, settings.runtime)
+    films: list[Reviewed] = []
+    with progress(len(table)) as watch:
+
+        def on_done(made: Annotated | None) -> None:
+            films.extend([] if made is None else [reviewed(made)])
+            watch.step("")
+
+        done = annotate(table, output, annotator, rejected=rejected, on_done=on_done)
+    write_review(films, output)
+    masks = sum(fact.startswith(MARK) for case in done for fact in case.facts)
+    click.echo(f"{output}: {masks} masks made for {len(films)} of {len(table)} cases")
+    if films:
+        click.echo(f"Review: {output / 'review.html'}")

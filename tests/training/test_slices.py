@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from hilum.training.losses import UNKNOWN
 from hilum.training.phantom_volumes import read_phantom_volumes, write_phantom_volumes
 from hilum.training.recipe import load
-from hilum.training.slices import NO_OPACITY, ONE_OF_BOTH, Slices, by_side, samples_for
+from hilum.training.slices import NO_OPACITY, ONE_OF_BOTH, Slices, by_side, equalised, samples_for
 
 pytestmark = pytest.mark.train
 
@@ -120,7 +121,8 @@ def test_what_a_network_gets_is_of_its_size_and_range(name, outlined, phantoms):
 
 def test_a_mirrored_slice_has_its_sides_exchanged(outlined):
     recipe = without(load("ct-lungs"), "phantom", "classical")
-    plain = replace(recipe.augment, scale=1.0, aspect=1.0, rotation_degrees=0.0, shift=0.0, turned=0.0, inserted=0.0)
+    still = {"scale": 1.0, "aspect": 1.0, "rotation_degrees": 0.0, "shift": 0.0, "turned": 0.0}
+    plain = replace(recipe.augment, **still, inserted=0.0, close=0.0)
     samples = samples_for(recipe, [outlined], "train")[:1]
     for flip in (0.0, 1.0):
         recipe = replace(recipe, augment=replace(plain, flip=flip))
@@ -128,3 +130,33 @@ def test_a_mirrored_slice_has_its_sides_exchanged(outlined):
         half = recipe.size_px // 2
         assert set(np.unique(bits[:, :half])) == {1, 2}
         assert set(np.unique(bits[:, half:])) == {1, 4}
+
+
+def test_where_lesions_are_outlined_and_lungs_are_not_lung_is_known_only_there(outlined):
+    recipe = without(load("ct-lungs"), "outlined", "phantom", "classical")
+    samples = samples_for(recipe, [outlined], "train")
+    assert {sample.kind for sample in samples} == {"classes"}
+    for sample in samples:
+        assert np.array_equal(sample.lungs == ONE_OF_BOTH, sample.lesions > 1)
+        assert np.array_equal(sample.lungs == UNKNOWN, sample.lesions == 1)
+
+
+def test_a_lung_network_is_shown_slices_from_near(outlined):
+    recipe = without(load("ct-lungs"), "phantom", "classical", "classes")
+    still = {"scale": 1.0, "aspect": 1.0, "rotation_degrees": 0.0, "shift": 0.0, "turned": 0.0, "inserted": 0.0}
+    (sample, *_) = samples_for(recipe, [outlined], "train")
+    lungs = []
+    for close in (0.0, 1.0):
+        near = replace(recipe, augment=replace(recipe.augment, **still, close=close))
+        lungs.append(int((Slices([sample], near, augment=True)[0]["lungs"] > 1).sum()))
+    assert lungs[1] > 1.15 * lungs[0]
+
+
+def test_equalising_brings_out_noise_and_keeps_what_is_bright():
+    grey = np.full((96, 96), 40, dtype=np.uint8)
+    grey[:, 48:] = 180
+    made = equalised(grey, np.random.default_rng(0))
+    assert made.dtype == np.uint8
+    assert made[:, :40].std() > 1
+    assert made[:, 56:].mean() > made[:, :40].mean() + 40
+    assert np.array_equal(made, equalised(grey, np.random.default_rng(0)))

@@ -184,6 +184,7 @@ def _analyse_film(
     )
     found += _turned(lungs, opened.lungs)
     gate.refuse(found, path)
+    gate.require_lungs(lungs.lungs, path)
     lesions = segment_lesions(image, lungs.lungs, opened.lesions)
     if not lesions.are_kinds_told:
         message = "The lesion network does not tell ground-glass from consolidation; all is marked as ground-glass."
@@ -279,7 +280,7 @@ def _of_result(settings: Settings, modality: Literal["cxr", "ct"]) -> dict[str, 
 
     Engine and arithmetic stand with each stage, as they were resolved; settings of the other modality are left out.
     """
-    tables = {name: table for name, table in as_json(settings).items() if name not in ("output", "runtime")}
+    tables = {name: table for name, table in as_json(settings).items() if name not in ("node", "output", "runtime")}
     if modality == "cxr":
         del tables["ct"]
     models = as_json(settings.models)

@@ -184,6 +184,73 @@ class OutputSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """The service that turns arriving studies into results.
+
+    Attributes
+    ----------
+    spool : folder of its queue: arriving objects, studies and their results
+    ae_title : by which senders call it
+    host : address that it listens on; ``0.0.0.0`` for all of the machine's
+    port : of its DICOM listener; 0 switches the listener off
+    allow_ae : AE titles that may send; none listed lets all
+    allow_hosts : addresses or networks that may connect, such as ``10.1.0.0/16``; none listed lets all
+    associations : senders at once; further ones are told to come again
+    tls_cert : certificate in PEM, of this side in TLS; empty for connections in the clear
+    tls_key : its private key
+    tls_ca : certificates in PEM by which the other side is judged; for the listener empty asks senders for none
+    poll_url : DICOMweb service that is asked for new studies; empty for none
+    poll_seconds : between two questions
+    poll_days : only studies of so many days are asked for, by Study Date; 0 asks for all
+    poll_limit : most studies that one question asks for
+    watch : folder whose files are taken in, and left where they are; empty for none
+    web_credentials : file with ``user:password`` for the DICOMweb services; empty for none
+    modalities : that are analysed; the rest is refused
+    quiet_seconds : a study counts as complete when nothing has arrived for it for so long
+    workers : studies in work at once
+    tries : how often a study is tried that fails for no fault of its own
+    deliver : where results go: ``dicom://AE@host:port``, ``dicoms://AE@host:port`` with TLS, or the http or https
+        address of a DICOMweb service
+    deliver_tries : how often a result is sent before it is put aside for the operator
+    retry_seconds : before the second try; each further one waits twice as long, an hour at most
+    spool_gb : largest size of the spool; objects that go beyond are answered "out of resources"
+    keep_days : how long finished studies stay in the spool; 0 removes them once their results are delivered
+    keep_gb : largest size of finished studies in the spool; the oldest go first
+    health_host : address of the health and metrics page
+    health_port : its port; 0 switches it off
+    """
+
+    spool: str = "hilum-spool"
+    ae_title: str = "HILUM"
+    host: str = "127.0.0.1"
+    port: int = 11112
+    allow_ae: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
+    associations: int = 10
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""
+    poll_url: str = ""
+    poll_seconds: float = 60.0
+    poll_days: int = 2
+    poll_limit: int = 500
+    watch: str = ""
+    web_credentials: str = ""
+    modalities: tuple[str, ...] = ("CR", "DX", "CT")
+    quiet_seconds: float = 30.0
+    workers: int = 1
+    tries: int = 3
+    deliver: tuple[str, ...] = ()
+    deliver_tries: int = 10
+    retry_seconds: float = 10.0
+    spool_gb: float = 50.0
+    keep_days: float = 7.0
+    keep_gb: float = 20.0
+    health_host: str = "127.0.0.1"
+    health_port: int = 11180
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a run."""
 
@@ -194,6 +261,7 @@ class Settings:
     ct: CtSettings = field(default_factory=CtSettings)
     project: ProjectSettings = field(default_factory=ProjectSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
+    node: NodeSettings = field(default_factory=NodeSettings)
 
 
 def as_json(settings: Any) -> dict[str, Json]:

@@ -19,6 +19,7 @@ COMMANDS = (
     "series",
     "score",
     "project",
+    "node",
     "demo",
     "info",
     "models",

@@ -1,0 +1,145 @@
+"""Delivery: results go out until every destination has said yes to every object, or no to it too often.
+
+A destination that cannot be reached is left alone for a while, for all studies; that says nothing about the objects,
+which wait. Only an object that a destination refuses counts its tries, and is put aside as ``dead`` in the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hilum.settings import NodeSettings
+
+from .destination import Destination, Unreachable, destination
+from .log import tell
+from .outbox import Delivery, deliveries, record, settled
+from .queue import Queue
+from .study import ENDED
+from .work import back_off
+
+
+@dataclass(slots=True)
+class _Line:
+    """A destination, and how it does."""
+
+    to: Destination
+    troubles: int = 0
+    not_before: float = 0.0
+
+
+class Deliverer:
+    """Sends the results of studies that have ended.
+
+    Parameters
+    ----------
+    queue : of the node
+    settings : of the node
+
+    Raises
+    ------
+    SettingsError
+        An address is none.
+    """
+
+    def __init__(self, queue: Queue, settings: NodeSettings) -> None:
+        self._queue, self._settings = queue, settings
+        self._lines = {address: _Line(destination(address, settings)) for address in settings.deliver}
+        self._lock = threading.Lock()
+        self._open: dict[str, Counter[str]] = {}
+        self.sent = 0
+        for study in queue.studies():
+            if study.state in ENDED:
+                self.add(study.id)
+
+    def add(self, study_id: str) -> None:
+        """Note that a study has ended."""
+        self._note(study_id, deliveries(self._queue.path(study_id)))
+
+    def _note(self, study_id: str, items: Sequence[Delivery]) -> None:
+        open_states = Counter[str](item.state for item in items if item.state != "sent")
+        with self._lock:
+            if open_states:
+                self._open[study_id] = open_states
+            else:
+                self._open.pop(study_id, None)
+
+    def is_owed(self, study_id: str) -> bool:
+        """Whether results of a study still have to be sent, or were put aside."""
+        with self._lock:
+            return study_id in self._open
+
+    def totals(self) -> Mapping[str, int]:
+        """How many objects wait, and how many are dead."""
+        with self._lock:
+            return sum(self._open.values(), Counter[str]())
+
+    def step(self, stop: threading.Event) -> int:
+        """Send what is due; how many objects were taken."""
+        with self._lock:
+            waiting = [study for study, states in self._open.items() if states["waiting"]]
+        ended = {study.id for study in self._queue.studies() if study.state in ENDED}
+        taken = 0
+        for study_id in waiting:
+            if stop.is_set() or not self._is_any_line_free():
+                break
+            if study_id in ended:
+                taken += self._study(study_id)
+            else:
+                with self._lock:
+                    self._open.pop(study_id, None)  # it was opened again, and will be added when it ends
+        return taken
+
+    def _is_any_line_free(self) -> bool:
+        return any(line.not_before <= time.time() for line in self._lines.values())
+
+    def _study(self, study_id: str) -> int:
+        folder = self._queue.path(study_id)
+        items = deliveries(folder)
+        taken = 0
+        for address, line in self._lines.items():
+            now = time.time()
+            if line.not_before > now:
+                continue
+            due = [
+                place
+                for place, item in enumerate(items)
+                if item.destination == address and item.state == "waiting" and item.not_before <= now
+            ]
+            if due:
+                taken += self._send(study_id, line, items, due)
+        self._note(study_id, items)
+        return taken
+
+    def _send(self, study_id: str, line: _Line, items: list[Delivery], due: Sequence[int]) -> int:
+        """Send some objects of a study to one destination; ``items`` and the record on disk are kept up to date."""
+        folder = self._queue.path(study_id)
+        places = {folder / items[place].path: place for place in due}
+        node, taken = self._settings, 0
+        try:
+            for answer in line.to.send(list(places)):
+                place = places[answer.path]
+                wait = back_off(node.retry_seconds, items[place].tries + 1)
+                items[place] = settled(
+                    items[place], reason=answer.reason, wait=wait, now=time.time(), most=node.deliver_tries
+                )
+                record(folder, items)
+                taken += not answer.reason
+                self.sent += not answer.reason
+                level = logging.WARNING if answer.reason else logging.INFO
+                tell(f"delivery-{items[place].state}", level=level, study=study_id, file=answer.path.name,
+                     to=items[place].destination, reason=answer.reason)  # fmt: skip
+            line.troubles = 0
+        except Unreachable as error:
+            line.troubles += 1
+            wait = back_off(node.retry_seconds, line.troubles)
+            line.not_before = time.time() + wait
+            tell("destination-unreachable", level=logging.WARNING, to=items[due[0]].destination, reason=str(error),
+                 again_in=round(wait, 1))  # fmt: skip
+        except FileNotFoundError:
+            tell("results-replaced", study=study_id)  # a new round replaced them, and will be sent
+        return taken

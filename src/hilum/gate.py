@@ -153,6 +153,16 @@ def refuse(findings: Iterable[Finding], path: Path | str | None) -> None:
             )
 
 
+def require_lungs(lungs: LabelMap, path: Path | str | None) -> None:
+    """Raise :class:`~hilum.errors.Refused` if there is no lung, even where the gate is off: nothing can be measured."""
+    if not lungs.mask().any():
+        name = f"'{path}'" if path is not None else "the array"
+        message = (
+            f"Did not analyse {name} (no-lungs): no lung was found on it, and all else is looked for in the lungs."
+        )
+        raise Refused(message, code="no-lungs", path=path)
+
+
 def tempered(found: Iterable[Finding], settings: GateSettings) -> tuple[Finding, ...]:
     """The findings, none of them an error if the gate is switched off."""
     if settings.enabled:

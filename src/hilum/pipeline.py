@@ -185,7 +185,7 @@ def _analyse_film(
     found += _turned(lungs, opened.lungs)
     gate.refuse(found, path)
     gate.require_lungs(lungs.lungs, path)
-    lesions = segment_lesions(image, lungs.lungs, opened.lesions)
+    lesions = segment_lesions(image, lungs.lungs, opened.lesions, is_mirrored=settings.film.mirrored)
     if not lesions.are_kinds_told:
         message = "The lesion network does not tell ground-glass from consolidation; all is marked as ground-glass."
         found += (Finding("opacity-not-told-apart", Gravity.NOTE, message),)
@@ -281,8 +281,7 @@ def _of_result(settings: Settings, modality: Literal["cxr", "ct"]) -> dict[str, 
     Engine and arithmetic stand with each stage, as they were resolved; settings of the other modality are left out.
     """
     tables = {name: table for name, table in as_json(settings).items() if name not in ("node", "output", "runtime")}
-    if modality == "cxr":
-        del tables["ct"]
+    del tables["ct" if modality == "cxr" else "film"]
     models = as_json(settings.models)
     tables["models"] = {name: model for name, model in models.items() if name.startswith(f"{modality}_")}
     return tables

@@ -20,6 +20,7 @@ from hilum.provenance import Step
 from hilum.segmentation.lesions import segment_lesions
 from hilum.segmentation.lungs import segment_lungs
 from hilum.segmentation.one_mask import Frame, level, put_back, seen, sides
+from hilum.settings import resolve
 
 SIZE = 64
 ORIENTATIONS = [PlaneOrientation(*way) for way in ("LF", "RF", "LH", "FL", "HR")]
@@ -249,10 +250,12 @@ def test_no_disease_head_is_not_no_disease(film, lungs_seen) -> None:
     assert case.scores["six-zone"].value == 0.0
 
 
-def test_a_film_without_lungs_is_refused(film) -> None:
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_film_without_lungs_is_refused_even_without_the_gate(film, is_on) -> None:
     nothing = np.zeros((2, SIZE, SIZE))
+    settings = resolve(environment={}, overrides={"gate.enabled": is_on})
     with pytest.raises(Refused) as caught:
-        analyse(film((200, 160)), networks=published(nothing, nothing[0]))
+        analyse(film((200, 160)), networks=published(nothing, nothing[0]), settings=settings)
     assert caught.value.code == "no-lungs"
 
 

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from hilum.datasets.schema import CaseTable
 from hilum.datasets.split import DEFAULT_STRATA, Split, read_split, split_folds, write_split
 from hilum.datasets.tables import open_tables
-from hilum.errors import Error, SettingsError
+from hilum.errors import SettingsError
 
 from .any_run import Begun, begin
 from .crossval_cases import judged
@@ -37,9 +37,6 @@ log = logging.getLogger(__name__)
 
 SPLIT = "folds.json"
 """The split, in the folder of the cross-validation."""
-
-TROUBLE = (Error, RuntimeError, MemoryError, ValueError, OSError)
-"""What keeps one fold from being finished, and not the others: files, settings, memory of any device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +170,8 @@ def run_folds(
     for job in jobs:
         try:
             yield job, run_fold(job)
-        except TROUBLE as error:
+        except Exception as error:
+            log.debug("fold %d failed", job.fold, exc_info=True)
             yield job, error
 
 

@@ -32,7 +32,6 @@ from hilum.models.card_writer import as_toml
 from hilum.writers.whole import whole_file
 
 from .any_run import begin
-from .crossval import TROUBLE
 from .fit import Where
 from .lab.cases import Parts, parts_of
 from .library import AnyRecipe, as_table, changed, load
@@ -99,6 +98,12 @@ class Reporter(Callback):
         self._trial, self._watch, self._sign = trial, watch, 1.0 if rises else -1.0
         self._validations = 0
         self.best: float | None = None
+
+    def figure(self) -> float:
+        """The best figure of the trial; SettingsError if the training was never validated."""
+        if self.best is None:
+            raise SettingsError("The training ended before its first validation; see length.")
+        return self.best
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
         """Reports; optuna.TrialPruned ends the training."""
@@ -195,12 +200,11 @@ def run_trial(job: TrialJob) -> TrialOutcome:
         folder = job.output / f"trial-{trial.number:04d}"
         begun = begin(recipe, job.data, fold_file=job.output / SPLIT, where=job.where)
         begun.train(folder, callbacks=[reporter])
-        if reporter.best is None:
-            raise SettingsError("The training ended before its first validation; see length.")
-        study.tell(trial, reporter.best)
+        study.tell(trial, reporter.figure())
     except optuna.TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
-    except TROUBLE as error:
+    except Exception as error:
+        log.debug("trial %d failed", trial.number, exc_info=True)
         trial.set_user_attr(REASON, f"{type(error).__name__}: {error}")
         study.tell(trial, state=TrialState.FAIL)
     finally:

@@ -28,7 +28,7 @@ from typing import Any
 
 from measure import machine, spend, table
 from nine import NETWORKS, Network, Stage, build
-from speed import ENGINES, export, films_a_second, looker
+from speed import ENGINES, export, films_a_second, looker, macs
 
 BYTES_A_WEIGHT = 16
 """In training: the weight, its gradient and two moments, four bytes each."""
@@ -37,18 +37,6 @@ BYTES_A_WEIGHT = 16
 def parameters(network: Network) -> int:
     """How many there are."""
     return sum(parameter.numel() for parameter in build(network).parameters())
-
-
-def macs(network: Network) -> float:
-    """Of every convolution and product of matrices, counted without computing any."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    size = network.size_px
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        build(network).eval().to("meta")(torch.zeros(1, 3, size, size, device="meta"))
-    return counter.get_total_flops() / 2
 
 
 def published_count(network: Network) -> float | None:
@@ -103,7 +91,7 @@ def counts(network: Network) -> dict[str, Any]:
     """What of a network can be told without the clock."""
     return {
         "parameters": parameters(network),
-        "macs": macs(network),
+        "macs": macs(build(network), network.size_px),
         "macs_as_published": published_count(network),
         "training_bytes": training_bytes(network),
     }

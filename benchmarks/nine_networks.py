@@ -13,7 +13,8 @@ outlined and from healthy films. Dice is taken on the film at no more than 420 p
 nothing was found has 0. Intervals are drawn by patient.
 
 The figures of each network go to a file of their own in FOLDER, with its weights and its fitting curve; what is there
-is not trained again, so that a run that was killed goes on. The whole table is FOLDER/nine_networks.md. films/s are of
+is not trained again, so that a run that was killed goes on. The whole table is FOLDER/nine_networks.md; FOLDER is a
+run for `hilum evaluate compare`. films/s are of
 single films in torch, for a second of one core; architectures.py tells those of the engines, at the published sizes.
 FILMS is a folder with a cases.csv as `hilum evaluate films` takes it. Needs the extra "train".
 """
@@ -35,7 +36,7 @@ import numpy as np
 from measure import machine, table
 from nine import NETWORKS, Network, Stage, build
 from numpy.typing import NDArray
-from speed import films_a_second, looker
+from speed import films_a_second, looker, macs
 
 from hilum.datasets.films import FilmCase, read_cases
 from hilum.evaluation.agreement import area_under_curve
@@ -286,6 +287,31 @@ def tables(folder: Path) -> str:
     return "\n".join(parts)
 
 
+def write_networks(folder: Path) -> None:
+    """FOLDER/networks.csv, from which `hilum evaluate compare` draws what networks cost and what they reach."""
+    rows: list[dict[str, Any]] = []
+    for network in NETWORKS:
+        path = folder / f"{network.key}.json"
+        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if "dice" not in told.get("test", {}):
+            continue
+        rows.append(
+            {
+                "stage": network.stage,
+                "network": network.name,
+                "parameters_m": told["parameters"] / 1e6,
+                "macs_g": macs(build(network, encoder=told["encoder"]), told["size_px"]) / 1e9,
+                "films_per_s": told["torch films/s"],
+                "accuracy": told["test"]["dice"]["mean"],
+            }
+        )
+    if rows:
+        with (folder / "networks.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
 def is_done(path: Path, given: argparse.Namespace) -> bool:
     """Whether a network is there already; SystemExit if it was trained in another way."""
     if not path.is_file():
@@ -322,6 +348,7 @@ def main() -> int:
         path.with_suffix(".part").write_text(told, encoding="utf-8")
         path.with_suffix(".part").rename(path)
         (given.folder / "nine_networks.md").write_text(tables(given.folder), encoding="utf-8")
+    write_networks(given.folder)
     print(tables(given.folder))
     return 0
 

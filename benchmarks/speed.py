@@ -1,4 +1,4 @@
-"""How many films a second of one core's time a network looks at, in torch and in both engines."""
+"""What a film costs a network: operations, and one core's time in torch and in both engines."""
 
 from __future__ import annotations
 
@@ -13,6 +13,23 @@ ENGINES = ("torch", "onnxruntime", "openvino")
 
 Look = Callable[[], object]
 """Looks at one film."""
+
+
+def macs(model: Any, size: int) -> float:
+    """Multiplications with an addition of every convolution and product of matrices, counted without computing any.
+
+    Parameters
+    ----------
+    model : takes three channels; it loses its weights
+    size : side of the input, in pixels
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        model.eval().to("meta")(torch.zeros(1, 3, size, size, device="meta"))
+    return counter.get_total_flops() / 2
 
 
 def export(model: Any, size: int, path: Path) -> None:

@@ -71,7 +71,8 @@ class Annotator:
     def __init__(self, kinds: Collection[Annotatable], models: ModelSettings, runtime: RuntimeSettings) -> None:
         self._kinds = tuple(kind for kind in KINDS if kind in kinds)
         wanted: list[tuple[Task, str]] = [("cxr-lungs", models.cxr_lungs)]
-        wanted += [("cxr-lesions", models.cxr_lesions)] if "lesions" in self._kinds else []
+        if "lesions" in self._kinds:
+            wanted.append(("cxr-lesions", models.cxr_lesions))
         networks: list[Network] = list(open_networks(wanted, runtime, many=True))
         self._lungs, self._lesions = networks[0], networks[-1]
 

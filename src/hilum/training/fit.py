@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hilum.errors import SettingsError
+from hilum.registry import unknown
 
 from .learner import Learner
 from .parts import Length
@@ -120,9 +121,14 @@ class Keeper(Callback):
         self._best = state_dict["best"]
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write the weights if they are the best so far."""
+        """Write the weights if they are the best so far; SettingsError if what is watched does not exist."""
+        if trainer.sanity_checking:
+            return
         figure = trainer.callback_metrics.get(self._length.watch)
-        if trainer.sanity_checking or figure is None or math.isnan(float(figure)):
+        if figure is None:
+            known = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
+            raise SettingsError(f"length.watch: {unknown('figure', self._length.watch, known)}")
+        if math.isnan(float(figure)):
             return
         value = float(figure) if self._length.rises else -float(figure)
         if self._best is None or value > self._best:

@@ -161,6 +161,12 @@ def test_a_schedule_that_follows_the_length_needs_one(lungs_recipe, table, tmp_p
         begin(recipe, [table], where=HERE)
 
 
+def test_a_figure_that_does_not_exist_cannot_be_watched(lungs_recipe, table, tmp_path):
+    recipe = replace(lungs_recipe, length=Length(steps=2, batch=2, watch="val/dicee"))
+    with pytest.raises(SettingsError, match="Did you mean 'val/dice'"):
+        train(recipe, [table], tmp_path, where=HERE)
+
+
 def test_minutes_end_a_training(lungs_recipe, table, tmp_path):
     recipe = replace(lungs_recipe, length=Length(minutes=0.03, batch=2, validate_every=2))
     train(recipe, [table], tmp_path, where=HERE)

@@ -106,25 +106,26 @@ def look(path: Path) -> Seen:
     """What a DICOM file says of itself; its pixels are not read, but that they are all there is seen."""
     import pydicom
     from pydicom.errors import InvalidDicomError
+    from pydicom.filereader import read_file_meta_info
 
     try:
+        syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
+        if syntax not in SYNTAXES:
+            return Seen(trouble=f"other-syntax: its transfer syntax {syntax or '(none)'} is not read")
         dataset = pydicom.dcmread(path, defer_size=_LONGEST)
-        syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
         uids = [str(dataset.get(f"{each}InstanceUID") or "").strip() for each in ("Study", "Series", "SOP")]
         sop_class = str(dataset.get("SOPClassUID") or "")
         is_own = _is_own(dataset)
         is_whole = _has_all_pixels(dataset, path)
     except InvalidDicomError:
         return Seen(trouble="not-dicom: it is no DICOM file")
-    except (EOFError, AttributeError, LookupError, NotImplementedError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - a foreign parser over foreign bytes
         return Seen(trouble=f"broken-header: its header cannot be read ({type(error).__name__})")
     trouble = ""
     if not all(uids):
         trouble = "no-identifiers: it does not say of which study, series and instance it is"
     elif sop_class not in CLASSES:
         trouble = f"other-class: its SOP class {sop_class or '(none)'} is not read"
-    elif syntax not in SYNTAXES:
-        trouble = f"other-syntax: its transfer syntax {syntax or '(none)'} is not read"
     elif not is_whole:
         trouble = "truncated: it ends before its pixels do"
     return Seen(uids[0], uids[2], is_own, trouble)
@@ -140,7 +141,7 @@ def _has_all_pixels(dataset: Any, path: Path) -> bool:
     """Whether the pixel data are there, and as long as the header says."""
     if "PixelData" not in dataset:
         return False
-    raw = dataset.get_item("PixelData")
+    raw = dataset.get_item("PixelData", keep_deferred=True)
     size = path.stat().st_size
     if raw.length == 0xFFFFFFFF or getattr(raw, "is_undefined_length", False):
         return _ends_with_delimiter(path)

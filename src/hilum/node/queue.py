@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .disk import sync_folder, tree_bytes, unlink_quietly
-from .study import ENDED, STATE_FILE, Study, load, save, short_id
+from .study import ENDED, State, Study, load, save, short_id
 
 OBJECTS, RESULTS = "objects", "results"
 """Names in a study's folder: what arrived, and what was made of it."""
@@ -162,7 +162,6 @@ class Queue:
 
     def settle(self, quiet_seconds: float) -> list[Study]:
         """Studies that have become ready because nothing has arrived for them for so long, or the operator asked."""
-        made: list[Study] = []
         with self._lock:
             now = self._clock()
             for wish in list((self.folder / AGAIN).iterdir()):
@@ -170,10 +169,12 @@ class Queue:
                 if study is not None and study.state in ENDED:
                     self._put(_reopened(study, now - quiet_seconds))
                 unlink_quietly(wish)
-            for study in list(self._studies.values()):
-                if study.state == "receiving" and now - study.arrived >= quiet_seconds:
-                    made.append(self._put(replace(study, state="ready", changed=now)))
-        return made
+            quiet = [
+                study
+                for study in self._studies.values()
+                if study.state == "receiving" and now - study.arrived >= quiet_seconds
+            ]
+            return [self._put(replace(study, state="ready", changed=now)) for study in quiet]
 
     def claim(self) -> Study | None:
         """The study that has been ready for longest and may be tried now, set to ``working``; None if there is none."""
@@ -188,7 +189,9 @@ class Queue:
                 replace(study, state="working", changed=now, tries=study.tries + 1, objects=names, has_more=False)
             )
 
-    def finish(self, study_id: str, state: str, *, code: str = "", message: str = "", not_before: float = 0.0) -> Study:
+    def finish(
+        self, study_id: str, state: State, *, code: str = "", message: str = "", not_before: float = 0.0
+    ) -> Study:
         """End the work on a study, in ``done``, ``refused``, ``failed``, or ``ready`` for another try.
 
         What has arrived meanwhile opens a new round.
@@ -200,13 +203,14 @@ class Queue:
             objects = tree_bytes(self.path(study_id) / OBJECTS)
             study = replace(
                 study,
+                state=state,
                 changed=now,
                 code=code,
                 message=message,
                 not_before=not_before,
                 result_bytes=size,
                 object_bytes=objects,
-            ).to(state)
+            )
             if state in ENDED:
                 self.counts[state] += 1
             if study.has_more:

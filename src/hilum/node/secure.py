@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def require_extra() -> None:
     """Raise MissingExtra unless the network libraries are installed."""
-    try:
-        import dicomweb_client  # noqa: F401
-        import pynetdicom  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra("hilum node", "dicom") from error
+    if not all(find_spec(name) for name in ("dicomweb_client", "pynetdicom")):
+        raise MissingExtra("hilum node", "dicom")
 
 
 def server_context(settings: NodeSettings) -> ssl.SSLContext | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from .disk import read_json, write_json
 
@@ -54,12 +54,6 @@ class Study:
     object_bytes: int = 0
     code: str = ""
     message: str = ""
-
-    def to(self, state: str) -> Study:
-        """The same in another state; ValueError if there is no such state."""
-        if state not in STATES:
-            raise ValueError(f"{state!r} is none of {', '.join(STATES)}")
-        return replace(self, state=cast("State", state))
 
 
 def short_id(uid: str) -> str:

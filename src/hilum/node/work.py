@@ -26,13 +26,15 @@ from .gate import choose
 from .log import defect, tell
 from .outbox import plan
 from .queue import RESULTS, Queue
-from .study import Study
+from .study import State, Study
 
 OUTCOMES = "outcomes.json"
 """File in the results that says what became of every image of the study."""
 
 OURS = (GridMismatch, MissingExtra, ModelError, SettingsError, WriteError)
 """Errors that say nothing about the study, which may go well another time."""
+
+_DEFECT = "{}: {}. This is a defect of Hilum; please report it."
 
 LONGEST_WAIT = 3600.0
 """Seconds that a retry waits at most."""
@@ -79,12 +81,23 @@ class Worker:
             message = "The node was stopped each time it worked on it: it may need more memory than there is."
             ended = self._queue.finish(study.id, "failed", code="never-finished", message=message)
         else:
-            ended = self._end(study, self._outcomes(study))
+            ended = self._end(study, self._safely(study))
         seconds = round(time.monotonic() - began, 2)
         level = logging.ERROR if ended.state == "failed" else logging.INFO
         tell("study", level=level, study=ended.id, state=ended.state, code=ended.code, round=study.round,
              tries=study.tries, objects=len(study.objects), seconds=seconds)  # fmt: skip
         return ended
+
+    def _safely(self, study: Study) -> list[Outcome]:
+        """The outcomes; a defect is one of them, so that no study stays in work."""
+        try:
+            return self._outcomes(study)
+        except OSError as error:
+            defect("results", error)
+            return [Outcome("study", "failed", "write-error", f"Cannot write its results: {error.strerror}.")]
+        except Exception as error:  # noqa: BLE001 - a defect in one study is that study's
+            defect("work", error)
+            return [Outcome("study", "failed", "internal-error", _DEFECT.format(type(error).__name__, error))]
 
     def _outcomes(self, study: Study) -> list[Outcome]:
         """What became of the images of a study; its results stand under their name when this returns."""
@@ -92,20 +105,16 @@ class Worker:
         part = self._queue.incoming / f"results-{study.id}"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(mode=0o700)
-        try:
-            outcomes = self._all(self._queue.files(study), part)
-            write_json(part / OUTCOMES, {"outcomes": [asdict(each) for each in outcomes], "round": study.round})
-            sync_tree(part)
-            old = self._queue.incoming / f"old-{study.id}"
-            if (folder / RESULTS).exists():
-                (folder / RESULTS).rename(old)
-            part.rename(folder / RESULTS)
-            sync_folder(folder)
-            shutil.rmtree(old, ignore_errors=True)
-            plan(folder, self._settings.node.deliver)
-        except OSError as error:
-            defect("results", error)
-            return [Outcome("study", "failed", "write-error", f"Cannot write its results: {error.strerror}.")]
+        outcomes = self._all(self._queue.files(study), part)
+        write_json(part / OUTCOMES, {"outcomes": [asdict(each) for each in outcomes], "round": study.round})
+        sync_tree(part)
+        old = self._queue.incoming / f"old-{study.id}"
+        if (folder / RESULTS).exists():
+            (folder / RESULTS).rename(old)
+        part.rename(folder / RESULTS)
+        sync_folder(folder)
+        shutil.rmtree(old, ignore_errors=True)
+        plan(folder, self._settings.node.deliver)
         return outcomes
 
     def _all(self, files: Sequence[Path], folder: Path) -> list[Outcome]:
@@ -132,8 +141,7 @@ class Worker:
             return Outcome(entry.name, "refused", code_of(error), str(error))
         except Exception as error:  # noqa: BLE001 - a defect in one study is that study's
             defect("analyse", error)
-            message = f"{type(error).__name__}: {error}. This is a defect of Hilum; please report it."
-            return Outcome(entry.name, "failed", "internal-error", message)
+            return Outcome(entry.name, "failed", "internal-error", _DEFECT.format(type(error).__name__, error))
         return Outcome(entry.name, "done")
 
     def _end(self, study: Study, outcomes: Sequence[Outcome]) -> Study:
@@ -147,7 +155,7 @@ class Worker:
         if failed and study.tries < node.tries:
             wait = back_off(node.retry_seconds, study.tries)
             return self._queue.finish(study.id, "ready", code=code, message=message, not_before=time.time() + wait)
-        state = "failed" if failed else "done" if is_done else "refused"
+        state: State = "failed" if failed else "done" if is_done else "refused"
         if not blamed and not is_done:
             code, message = "no-images", "It holds no image that could be analysed."
         return self._queue.finish(study.id, state, code=code, message=message)

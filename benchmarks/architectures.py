@@ -7,12 +7,13 @@ own in FOLDER, and what is there already is not measured again; the whole table 
 
 "MACs" counts every convolution and product of matrices (torch's own FlopCounterMode, halved). "MACs, as published
 counted" is what ptflops tells, with which the published figures were made: it passes over convolutions of classes that
-it does not know, which are nearly all of an EfficientNet. "training GB" is what a step on the published batch has to
-keep: the tensors that the backward pass needs, the weights, their gradients and two moments, in 32 bits, without what
-a graphics card takes beside. "MB" are of a whole process that looks at one film after the other; films/s
-are likewise of single films and of the forward pass alone, for a second of one core: processor time is counted with
-one thread, so that whatever else the machine does takes nothing from any network. Needs the extra "train"; without
-ptflops its column stays empty.
+it does not know, which are nearly all of an EfficientNet, and in its versions of the time it counted transposed
+convolutions, which Linknet has, for each pixel of the output and not of the input. "training GB" is what a step on the
+published batch has to keep: the tensors that the backward pass needs, the weights, their gradients and two moments, in
+32 bits, without what a graphics card takes beside. "MB" are of a whole process that looks at one film after the other;
+films/s are likewise of single films and of the forward pass alone, for a second of one core: processor time is counted
+with one thread, so that whatever else the machine does takes nothing from any network. Needs the extra "train";
+without ptflops its column stays empty.
 """
 
 from __future__ import annotations
@@ -44,12 +45,24 @@ def published_count(network: Network) -> float | None:
     if importlib.util.find_spec("ptflops") is None:
         return None
     from ptflops import get_model_complexity_info
+    from torch.nn import ConvTranspose2d
 
     shape = (3, network.size_px, network.size_px)
     found = get_model_complexity_info(
-        build(network).eval(), shape, as_strings=False, print_per_layer_stat=False, backend="pytorch"
+        build(network).eval(),
+        shape,
+        as_strings=False,
+        print_per_layer_stat=False,
+        backend="pytorch",
+        custom_modules_hooks={ConvTranspose2d: _at_the_output},
     )[0]
     return None if found is None else float(found)
+
+
+def _at_the_output(module: Any, _: Any, made: Any) -> None:
+    """Operations of a transposed convolution as ptflops counted them then: once for each pixel that comes out."""
+    kernel = module.kernel_size[0] * module.kernel_size[1] * module.in_channels * module.out_channels // module.groups
+    module.__flops__ += kernel * made.shape[0] * made.shape[2] * made.shape[3]
 
 
 def training_bytes(network: Network) -> float:

@@ -95,6 +95,19 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FilmSettings:
+    """How a film is analysed.
+
+    Attributes
+    ----------
+    mirrored : the lesion network looks at the film's mirror image as well, and the mean of both looks counts: lesions
+        are drawn better, and a film takes about a fifth longer
+    """
+
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CtSettings:
     """How a CT is analysed.
 
@@ -258,6 +271,7 @@ class Settings:
     gate: GateSettings = field(default_factory=GateSettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
+    film: FilmSettings = field(default_factory=FilmSettings)
     ct: CtSettings = field(default_factory=CtSettings)
     project: ProjectSettings = field(default_factory=ProjectSettings)
     output: OutputSettings = field(default_factory=OutputSettings)

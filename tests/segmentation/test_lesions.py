@@ -8,7 +8,7 @@ import pytest
 from hilum.errors import GridMismatch, WrongQuantity
 from hilum.geometry import PlaneGrid, PlaneOrientation
 from hilum.image import LUNGS, LabelMap, Quantity
-from hilum.segmentation.lesions import segment_lesions
+from hilum.segmentation.lesions import see, segment_lesions
 from hilum.segmentation.zones import ZONES
 
 
@@ -66,3 +66,57 @@ def test_errors(film, lesion_network):
         segment_lesions(image, other, lesion_network())
     with pytest.raises(WrongQuantity):
         segment_lesions(film(quantity=Quantity.PROBABILITY), lungs_on(image, 1), lesion_network())
+
+
+class Looking:
+    """A runtime whose answers follow from its picture: opacity where it is bright, and ``bias`` more at the left."""
+
+    name, precision = "looking", "float32"
+
+    def __init__(self, bias=0.0):
+        self.bias, self.looks = bias, 0
+
+    def run(self, inputs):
+        self.looks += 1
+        film, zones = inputs["film"][0, 0], inputs["zones"][0]
+        opacity = 0.5 * film
+        opacity[:, : film.shape[1] // 2] += self.bias
+        means = (zones * opacity).sum(axis=(1, 2)) / np.maximum(zones.sum(axis=(1, 2)), 1)
+        answers = {
+            "lesions": np.stack([1 - opacity, opacity, 0 * opacity]),
+            "disease": [0.9],
+            "brixia": np.stack([means] * 3, axis=1),
+            "affected": means,
+        }
+        return {name: np.asarray(answer, dtype=np.float32)[None] for name, answer in answers.items()}
+
+
+def test_a_network_without_a_favourite_side_says_the_same_of_a_film_and_its_mirror_image(film, lesion_network):
+    image = film((97, 131))
+    lungs = lungs_on(image, 1, 2)
+    network = replace(lesion_network(), runtime=Looking())
+    plain, both = (see(image, lungs, network, is_mirrored=mirrored) for mirrored in (False, True))
+    assert network.runtime.looks == 3
+    assert np.abs(plain.opacity.astype(int) - both.opacity).max() <= 1
+    for name in ("brixia", "affected", "share"):
+        assert getattr(both, name) == pytest.approx(getattr(plain, name), abs=1e-5)
+    assert len(set(both.brixia.round(4))) == 6
+
+
+def test_a_favourite_side_is_averaged_out(film, lesion_network):
+    image = film((96, 128))
+    lungs = lungs_on(image, 1, 2)
+    network = replace(lesion_network(), runtime=Looking(bias=0.4))
+    fair = see(image, lungs, replace(lesion_network(), runtime=Looking()))
+    both = see(image, lungs, network, is_mirrored=True)
+    assert both.share == pytest.approx(fair.share + 0.2, abs=0.02)
+    assert both.affected == pytest.approx(fair.affected + 0.2, abs=0.02)
+
+
+def test_what_was_looked_at_is_told(film, lesion_network):
+    image = film()
+    stages = (
+        segment_lesions(image, lungs_on(image, 1, 2), lesion_network(0.8), is_mirrored=mirrored)
+        for mirrored in (False, True)
+    )
+    assert [stage.lesions.origin.settings["mirrored"] for stage in stages] == [False, True]

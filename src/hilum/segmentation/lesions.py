@@ -28,6 +28,9 @@ _UNSEEN = 0.5 / 255
 ONE_OPACITY = ("opacity",)
 """Channels of a network that marks opacity of any kind as one mask, see :mod:`hilum.segmentation.one_mask`."""
 
+_OTHER_SIDE = [3, 4, 5, 0, 1, 2]
+"""For each zone the place of the one on the other side."""
+
 FilmMap = NDArray[np.uint8]
 
 
@@ -56,7 +59,9 @@ class LesionStage:
     are_kinds_told: bool = True
 
 
-def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = None) -> LesionStage:
+def segment_lesions(
+    image: Image, lungs: LabelMap, network: Network | None = None, *, is_mirrored: bool = False
+) -> LesionStage:
     """Lesions of a film on its own grid, and severity by zone.
 
     Parameters
@@ -64,6 +69,8 @@ def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = Non
     image : a film
     lungs : its lungs, on the same grid, from any source
     network : of the task ``cxr-lesions``; None opens the shipped one
+    is_mirrored : the network looks at the mirror image as well, and the mean of both looks counts; not for a network
+        that tells no kinds of lesion
 
     Raises
     ------
@@ -80,10 +87,14 @@ def segment_lesions(image: Image, lungs: LabelMap, network: Network | None = Non
         from .one_mask import lesions_of_one_mask
 
         return lesions_of_one_mask(image, lungs, network)
-    seen = see(image, lungs, network)
+    seen = see(image, lungs, network, is_mirrored=is_mirrored)
     card, home = network.card, image.plane.orientation.from_upright
     is_diseased = seen.disease >= card.threshold("disease")
-    settings: dict[str, Json] = {**network.settings, "thresholds": dict(card.thresholds)}
+    settings: dict[str, Json] = {
+        **network.settings,
+        "mirrored": is_mirrored,
+        "thresholds": dict(card.thresholds),
+    }
     step = Step("segment-lesions", settings, (image.origin, lungs.origin), network.ref)
     drawn = np.zeros_like(seen.lungs)
     if is_diseased:
@@ -125,7 +136,7 @@ class Seen:
     share: NDArray[np.float32]
 
 
-def see(image: Image, lungs: LabelMap, network: Network) -> Seen:
+def see(image: Image, lungs: LabelMap, network: Network, *, is_mirrored: bool = False) -> Seen:
     """Run the network on the window about the lungs; parameters and errors as of :func:`segment_lesions`."""
     image.require(Quantity.RADIOGRAPH)
     image.plane.require_same(lungs.plane)
@@ -135,7 +146,8 @@ def see(image: Image, lungs: LabelMap, network: Network) -> Seen:
         raise ValueError("there are no lungs to look for lesions in")
     numbers = zones(look_labels(masks, window, network.size_px))
     stacked = (numbers[None] == np.arange(1, 7, dtype=np.uint8)[:, None, None]).astype(np.float32)
-    results = network.run({"film": look(upright.array, window, network.size_px)[None], "zones": stacked})
+    inputs = {"film": look(upright.array, window, network.size_px)[None], "zones": stacked}
+    results = _mean_of_both(network, inputs) if is_mirrored else network.run(inputs)
     chances = results["lesions"]
     opacity = chances[1] + chances[2]
     dense = np.where(grown(grown(opacity > _UNSEEN)), chances[2] / np.maximum(opacity, _UNSEEN), np.float32(0))
@@ -150,6 +162,22 @@ def see(image: Image, lungs: LabelMap, network: Network) -> Seen:
         affected=results["affected"],
         share=(stacked * opacity).sum(axis=(1, 2)) / np.maximum(stacked.sum(axis=(1, 2)), 1.0),
     )
+
+
+def _mean_of_both(network: Network, inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The mean of what the network says of a film and of its mirror image, in which zones change sides."""
+    mirror = {
+        "film": np.ascontiguousarray(inputs["film"][..., ::-1]),
+        "zones": np.ascontiguousarray(inputs["zones"][_OTHER_SIDE, :, ::-1]),
+    }
+    plain, other = network.run(inputs), network.run(mirror)
+    back = {
+        "lesions": other["lesions"][..., ::-1],
+        "disease": other["disease"],
+        "brixia": other["brixia"][_OTHER_SIDE],
+        "affected": other["affected"][_OTHER_SIDE],
+    }
+    return {name: (plain[name] + back[name]) * np.float32(0.5) for name in back}
 
 
 def blend(affected: NDArray[np.float32], share: NDArray[np.float32], weight: float) -> NDArray[np.float32]:

@@ -131,6 +131,11 @@ def test_the_gate_switched_off_warns(film):
     assert codes(case)["not-a-film"] is Gravity.WARNING
 
 
+def test_provenance_holds_the_settings_that_a_film_depends_on_and_no_others(film):
+    case = analyse(film, networks=networks())
+    assert set(case.provenance.settings) == {"read", "gate", "film", "models"}
+
+
 def test_provenance_names_every_stage_and_two_runs_give_the_same_bytes(film, tmp_path):
     written = []
     for run in ("first", "second"):

@@ -280,8 +280,8 @@ def _of_result(settings: Settings, modality: Literal["cxr", "ct"]) -> dict[str, 
 
     Engine and arithmetic stand with each stage, as they were resolved; settings of the other modality are left out.
     """
-    tables = {name: table for name, table in as_json(settings).items() if name not in ("node", "output", "runtime")}
-    del tables["ct" if modality == "cxr" else "film"]
+    own = ("read", "gate", "film" if modality == "cxr" else "ct")
+    tables = {name: table for name, table in as_json(settings).items() if name in own}
     models = as_json(settings.models)
     tables["models"] = {name: model for name, model in models.items() if name.startswith(f"{modality}_")}
     return tables

@@ -42,13 +42,17 @@ def command(
     """
     try:
         from hilum.training.export import export
+        from hilum.training.instances.export import export as export_of_instances
         from hilum.training.lab.export import export as export_of_laboratory
-        from hilum.training.library import FilmRecipe, VolumeRecipe, load
+        from hilum.training.library import FilmRecipe, InstanceRecipe, VolumeRecipe, load
         from hilum.training.thresholds import PROVISIONAL, choose
         from hilum.training.volume_export import export as export_of_volumes
     except ModuleNotFoundError as error:
         raise MissingExtra("hilum export", "train") from error
     chosen = load(recipe, changes_of(assignments))
+    if isinstance(chosen, InstanceRecipe):
+        click.echo(str(export_of_instances(chosen, weights, output)))
+        return
     if isinstance(chosen, VolumeRecipe):
         export_of_volumes(chosen, weights, output, steps=steps)
         return

@@ -1,4 +1,4 @@
-"""A training of the laboratory of either kind, films or volumes: its cost, its learning rate, and itself."""
+"""A training of the laboratory of any kind, films, volumes or instances: its cost, its learning rate, and itself."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hilum.models.card_writer import write_table
 
 from .cost import Cost, cost_of
 from .fit import Where, fit, plan
+from .instances.recipe import InstanceRecipe
 from .lab.recipe import FilmRecipe
 from .learner import Learner
 from .library import AnyRecipe, as_table, load
@@ -51,7 +52,7 @@ class Begun:
     callbacks : that go with the kind of recipe
     """
 
-    recipe: FilmRecipe | VolumeRecipe
+    recipe: FilmRecipe | VolumeRecipe | InstanceRecipe
     task: Learner
     training: Any
     watched: Dataset[Any]
@@ -155,7 +156,7 @@ def begin(
 
     Parameters
     ----------
-    recipe : for films or for volumes, of the laboratory
+    recipe : for films, for volumes or for instances, of the laboratory
     data : tables of cases, databases that Hilum made, or downloaded folders that it reads
     fold, fold_file : a split into folds and the one that is watched, or a split; None takes what the tables state
     where : devices
@@ -179,6 +180,10 @@ def begin(
         from .volume_run import prepared as prepared_volumes
 
         made = prepared_volumes(recipe, data, fold=fold, fold_file=fold_file)
+    elif isinstance(recipe, InstanceRecipe):
+        from .instances.run import prepared as prepared_instances
+
+        made = prepared_instances(recipe, data, fold=fold, fold_file=fold_file, where=where)
     else:
         raise SettingsError(f"The recipe {recipe.name} is not one of the laboratory.")
     task, training, watched, callbacks = made

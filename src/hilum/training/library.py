@@ -1,7 +1,8 @@
 """All recipes of any kind, by name or file: those of the networks in the package, and those of the laboratory.
 
-Which kind a recipe is says its file: one with ``view`` is for films in the laboratory, one with ``patches`` for volumes
-of CT, any other for the networks in the package. Nothing heavy is imported.
+Which kind a recipe is says its file: one with ``detector`` is for single lesions of films, one with ``view`` for masks of
+films in the laboratory, one with ``patches`` for volumes of CT, any other for the networks in the package. Nothing heavy
+is imported.
 """
 
 from __future__ import annotations
@@ -19,15 +20,22 @@ from hilum.models.structure import build
 from hilum.registry import unknown
 
 from . import recipe, volume_recipe
+from .instances import recipe as instance_recipe
+from .instances.recipe import InstanceRecipe
 from .lab import recipe as lab_recipe
 from .lab.recipe import FilmRecipe
 from .recipe import Recipe
 from .recipe_files import names_in
 from .volume_recipe import VolumeRecipe
 
-AnyRecipe = Recipe | FilmRecipe | VolumeRecipe
+AnyRecipe = Recipe | FilmRecipe | VolumeRecipe | InstanceRecipe
 
-FOLDERS: tuple[Traversable, ...] = (recipe.FOLDER, lab_recipe.FOLDER, volume_recipe.FOLDER)
+FOLDERS: tuple[Traversable, ...] = (
+    recipe.FOLDER,
+    lab_recipe.FOLDER,
+    volume_recipe.FOLDER,
+    instance_recipe.FOLDER,
+)
 """Where the recipes lie in the package."""
 
 
@@ -71,6 +79,8 @@ def load(name_or_file: str | Path, changes: Mapping[str, Any] | None = None) -> 
 
 def kind_of(table: Mapping[str, Any]) -> type[AnyRecipe]:
     """The type of recipe that a table is."""
+    if "detector" in table:
+        return InstanceRecipe
     if "view" in table:
         return FilmRecipe
     return VolumeRecipe if "patches" in table else Recipe

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import machine, spend, table
-from nine import NETWORKS, Network, Stage, build
+from nine import NETWORKS, Network, Stage, build, put
 from speed import ENGINES, export, films_a_second, looker, macs
 
 BYTES_A_WEIGHT = 16
@@ -171,6 +171,7 @@ def main() -> int:
     made.add_argument("--stage", nargs="+", choices=stages, default=stages)
     made.add_argument("--only", nargs="+", metavar="NAME", default=[network.name for network in NETWORKS])
     made.add_argument("--seconds", type=float, default=5.0, help="of looking at films with each engine; 0 for none")
+    made.add_argument("--page", type=Path, metavar="FILE", help="put the tables into this page, too")
     made.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     given = made.parse_args()
     if given.child:
@@ -183,6 +184,8 @@ def main() -> int:
         _add(given.folder, network, "parameters", lambda network=network: counts(network))
     for network in chosen if given.seconds else ():
         _add(given.folder, network, ENGINES[-1], lambda network=network: speeds(network, given.seconds))
+    if given.page:
+        put(given.page, "architectures", tables(given.folder))
     print(tables(given.folder))
     return 0
 

@@ -6,7 +6,9 @@ segmentation-models-pytorch 0.1.3; :func:`build` knows what they are called toda
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 Stage = Literal["lungs", "lesions"]
@@ -104,3 +106,13 @@ def build(network: Network, *, encoder: str = "", encoder_weights: str = "none")
     name = encoder or network.encoder.replace("timm-regnet", "tu-regnet")
     has_verdict = network.stage == "lesions"
     return build(network.architecture, encoder=name, encoder_weights=encoder_weights, classification=has_verdict)
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Put tables into a page, between the comments ``<!-- name -->`` and ``<!-- end of name -->``."""
+    first, last = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    whole = page.read_text(encoding="utf-8")
+    if first not in whole or last not in whole:
+        sys.exit(f"{page} has no place for the tables: the comments {first} and {last}")
+    before, after = whole[: whole.index(first) + len(first)], whole[whole.index(last) :]
+    page.write_text(f"{before}\n\n{text.strip()}\n\n{after}", encoding="utf-8")

@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 from measure import machine, table
-from nine import NETWORKS, Network, Stage, build
+from nine import NETWORKS, Network, Stage, build, put
 from numpy.typing import NDArray
 from speed import films_a_second, looker, macs
 
@@ -333,6 +333,7 @@ def main() -> int:
     stages: list[Stage] = ["lungs", "lesions"]
     options.add_argument("--stage", nargs="+", choices=stages, default=stages)
     options.add_argument("--only", nargs="+", metavar="NAME", default=[network.name for network in NETWORKS])
+    options.add_argument("--page", type=Path, metavar="FILE", help="put the tables into this page, too")
     given = options.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     cases = [case for folder in given.data for case in read_cases(folder)]
@@ -349,6 +350,8 @@ def main() -> int:
         path.with_suffix(".part").rename(path)
         (given.folder / "nine_networks.md").write_text(tables(given.folder), encoding="utf-8")
     write_networks(given.folder)
+    if given.page:
+        put(given.page, "nine networks", tables(given.folder))
     print(tables(given.folder))
     return 0
 

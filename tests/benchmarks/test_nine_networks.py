@@ -55,3 +55,12 @@ def test_a_table_says_how_its_networks_were_trained(tmp_path: Path) -> None:
     assert "0.900 (0.800 to 0.950; 7)" in made
     assert "0.961, 0.960, 0.962" in made
     assert "Stage II" not in made
+
+
+def test_tables_are_put_between_their_comments(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- x -->\nold\n<!-- end of x -->\nb\n", encoding="utf-8")
+    nine.put(page, "x", "| new |\n")
+    assert page.read_text(encoding="utf-8") == "a\n<!-- x -->\n\n| new |\n\n<!-- end of x -->\nb\n"
+    with pytest.raises(SystemExit, match="no place for the tables"):
+        nine.put(page, "y", "")

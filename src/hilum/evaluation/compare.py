@@ -22,7 +22,7 @@ from .results import CASES
 from .score_results import SCORES
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from .plots.canvas import Figure
 
 LOGS = ("metrics.csv", "log/metrics.csv", "*/log/metrics.csv", "*/metrics.csv")
 """Where a run keeps the curves of its trainings."""

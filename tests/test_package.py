@@ -76,6 +76,7 @@ def test_public_names_are_these() -> None:
         "LabelMap",
         "__version__",
         "analyse",
+        "project",
         "read",
         "read_slices",
         "score",

@@ -79,9 +79,9 @@ def six_zone(
     Examples
     --------
     >>> six_zone(dict.fromkeys(ZONES, 0.2)).value
-    0
+    0.0
     >>> six_zone(dict.fromkeys(ZONES, 0.2), threshold=COUNTED_SHARE, spread=COUNTED_SPREAD).value
-    3
+    3.0
 
     References
     ----------

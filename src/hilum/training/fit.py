@@ -98,7 +98,8 @@ class _Loader(DataLoader[Any]):
 class Keeper(Callback):
     """Writes the best weights and the last checkpoint, each as a whole or not at all.
 
-    The last checkpoint is never written in a step that ends with a validation, so that none is lost.
+    The last checkpoint is never written between the end of a step and its validation, so that none is lost: it waits
+    for a step without one, and where every step has one, for the beginning of the next.
 
     Parameters
     ----------
@@ -150,6 +151,18 @@ class Keeper(Callback):
         """Write the checkpoint when it is due."""
         self._is_due |= (batch_idx + 1) % self._every == 0
         if self._is_due and (batch_idx + 1) % int(trainer.val_check_batch or 1) != 0:
+            self._is_due = False
+            self._save(trainer)
+
+    def on_train_batch_start(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Write the checkpoint that is due, where every step ends with a validation."""
+        if self._is_due and int(trainer.val_check_batch or 1) == 1:
             self._is_due = False
             self._save(trainer)
 

@@ -70,8 +70,7 @@ class Learner(lightning.LightningModule):
         self.total_steps = length.steps
         self.steps_done = 0
         self._optimiser, self._schedule, self._seed = optimiser, schedule, seed
-        self.round_sum: Tensor
-        self.register_buffer("round_sum", torch.zeros(2))
+        self.round_sum = torch.zeros(2)  # no buffer: those are made alike on all devices at every step
 
     @property
     def needs_an_end(self) -> bool:
@@ -96,6 +95,11 @@ class Learner(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Notes how far the training is, for whoever draws samples."""
         self.steps_done = int(checkpoint["global_step"])
+        self.round_sum = checkpoint.get("round_sum", self.round_sum)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps what a round has come to so far."""
+        checkpoint["round_sum"] = self.round_sum.cpu()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's signature
         """Chance of this step, whatever was drawn before."""
@@ -108,13 +112,14 @@ class Learner(lightning.LightningModule):
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         self.log("train/total", total.detach())
         self.log("train/rate", self.trainer.optimizers[0].param_groups[0]["lr"])
-        self.round_sum += torch.stack([total.detach().float(), torch.ones_like(total.detach().float())])
+        held = total.detach().float()
+        self.round_sum = self.round_sum.to(held.device) + torch.stack([held, torch.ones_like(held)])
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's
         """At the end of a round, its mean loss may let the rate fall."""
         if self.round_steps and (batch_idx + 1) % self.round_steps == 0:
             mean = self.over_all(self.round_sum)
-            self.round_sum.zero_()
+            self.round_sum = torch.zeros_like(self.round_sum)
             if self._schedule.name == "plateau" and self._schedule.watch == "train/total":
                 self._fall(float(mean[0] / mean[1].clamp(min=1.0)))
 
@@ -131,6 +136,6 @@ class Learner(lightning.LightningModule):
     def over_all(self, value: Tensor) -> Tensor:
         """The sum of a figure over all devices."""
         if self.trainer.world_size == 1:
-            return value.clone()
-        made: Any = self.trainer.strategy.reduce(value.clone(), reduce_op="sum")
+            return value
+        made: Any = self.trainer.strategy.reduce(value.to(self.device, copy=True), reduce_op="sum")
         return made

@@ -27,10 +27,11 @@ class VolumeTask(Learner):
         super().__init__(network, recipe.optimiser, recipe.schedule, recipe.length, recipe.seed)
         self.recipe = recipe
         self._losses = {name: configured(name, recipe.loss_settings) for name in recipe.losses}
-        self.voxels: Tensor
-        self.loss_sum: Tensor
-        self.register_buffer("voxels", torch.zeros(2, dtype=torch.float64), persistent=False)
-        self.register_buffer("loss_sum", torch.zeros(2, dtype=torch.float64), persistent=False)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin to count anew; the counts are no buffers, which are made alike on all devices at every step."""
+        self.voxels, self.loss_sum = torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
 
     def forward(self, volume: Tensor) -> Tensor:
         """Raw numbers of the network's output."""
@@ -60,9 +61,9 @@ class VolumeTask(Learner):
         raw = self(batch["volume"]).float()
         truth = batch["classes"] == INFECTION
         found = (self.lesion_chance(raw) >= 0.5) & (batch["classes"] > 0)
-        self.voxels += torch.stack([(found & truth).sum(), found.sum() + truth.sum()])
+        self.voxels = self.voxels + torch.stack([(found & truth).sum(), found.sum() + truth.sum()]).cpu()
         total = self._total(self.terms(raw, batch["classes"])).double() * len(truth)
-        self.loss_sum += torch.stack([total, torch.full_like(total, len(truth))])
+        self.loss_sum = self.loss_sum + torch.stack([total, torch.full_like(total, len(truth))]).cpu()
 
     def lesion_chance(self, raw: Tensor) -> Tensor:
         """Probability of a lesion, (N, ...), from the network's raw numbers."""
@@ -73,5 +74,4 @@ class VolumeTask(Learner):
         (both, total), loss = self.over_all(self.voxels), self.over_all(self.loss_sum)
         table = {"val/dice-lesions": 2.0 * both / total.clamp(min=1.0), "val/total": loss[0] / loss[1].clamp(min=1.0)}
         self.figures({name: value.float() for name, value in table.items()})
-        self.voxels.zero_()
-        self.loss_sum.zero_()
+        self._forget()

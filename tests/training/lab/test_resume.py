@@ -114,15 +114,31 @@ def test_another_seed_comes_to_other_weights(lungs_recipe, table, tmp_path):
     assert any(float((value.float() - other[name].float()).abs().max()) > 1e-3 for name, value in one.items())
 
 
-@pytest.mark.parametrize("stop", range(1, 7))
-def test_it_goes_on_from_every_step(lungs_recipe, table, tmp_path, stop, whole, monkeypatch):
-    class Stop(Callback):
-        def on_train_batch_end(self, trainer, *_):
-            if trainer.global_step == stop:
-                raise RuntimeError("the power fails")
-
+def test_it_goes_on_where_every_step_is_validated(lungs_recipe, table, tmp_path):
+    recipe = replace(lungs_recipe, length=Length(steps=4, batch=2, validate_every=1))
+    train(recipe, [table], tmp_path / "whole", where=WHERE)
     with pytest.raises(RuntimeError, match="power"):
-        train(lungs_recipe, [table], tmp_path, where=WHERE, callbacks=[Stop()])
+        train(recipe, [table], tmp_path / "killed", where=WHERE, callbacks=[Stop(3)])
+    assert torch.load(tmp_path / "killed" / LAST, weights_only=False)["global_step"] == 2
+    train(recipe, [table], tmp_path / "killed", where=WHERE)
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+
+
+class Stop(Callback):
+    """The power fails after a step."""
+
+    def __init__(self, step):
+        self._step = step
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == self._step:
+            raise RuntimeError("the power fails")
+
+
+@pytest.mark.parametrize("stop", range(1, 7))
+def test_it_goes_on_from_every_step(lungs_recipe, table, tmp_path, stop, whole):
+    with pytest.raises(RuntimeError, match="power"):
+        train(lungs_recipe, [table], tmp_path, where=WHERE, callbacks=[Stop(stop)])
     train(lungs_recipe, [table], tmp_path, where=WHERE)
     assert_same(whole, weights(tmp_path))
 

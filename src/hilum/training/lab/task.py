@@ -36,12 +36,12 @@ class MaskTask(Learner):
         how = recipe.presence
         weights = {"map": how.map_weight} | ({"presence": how.weight} if how.loss else {})
         self.joint = JointLoss(weights, how.weighting, how.alpha)
-        self.pixels: Tensor
-        self.films: Tensor
-        self.register_buffer("pixels", torch.zeros(4, dtype=torch.float64), persistent=False)
-        self.register_buffer("films", torch.zeros(4, dtype=torch.float64), persistent=False)
-        self.register_buffer("loss_sum", torch.zeros(2, dtype=torch.float64), persistent=False)
-        self.loss_sum: Tensor
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin to count anew; the counts are no buffers, which are made alike on all devices at every step."""
+        self.pixels, self.films = torch.zeros(4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
+        self.loss_sum = torch.zeros(2, dtype=torch.float64)
 
     def forward(self, film: Tensor) -> tuple[Tensor, ...]:
         """Raw numbers of the network's outputs."""
@@ -67,11 +67,11 @@ class MaskTask(Learner):
         """Counts pixels and films: true positives, false positives, false negatives, true negatives."""
         outputs = tuple(value.float() for value in self(batch["film"]))
         known = ~batch["unknown"]
-        self.pixels += _counts((torch.sigmoid(outputs[0]) >= HALF)[known], (batch["truth"] > HALF)[known])
+        self.pixels = self.pixels + _counts((torch.sigmoid(outputs[0]) >= HALF)[known], (batch["truth"] > HALF)[known])
         if len(outputs) > 1:
-            self.films += _counts(torch.sigmoid(outputs[1]) >= HALF, batch["presence"] > HALF)
+            self.films = self.films + _counts(torch.sigmoid(outputs[1]) >= HALF, batch["presence"] > HALF)
         total = self.joint(self.terms(batch, outputs)).double() * len(batch["film"])
-        self.loss_sum += torch.stack([total, torch.full_like(total, len(batch["film"]))])
+        self.loss_sum = self.loss_sum + torch.stack([total, torch.full_like(total, len(batch["film"]))]).cpu()
 
     def on_validation_epoch_end(self) -> None:
         """Dice (F1), IoU, precision, recall and accuracy of all pixels together; the same of presence, by film."""
@@ -82,14 +82,13 @@ class MaskTask(Learner):
             found = figures_of(self.over_all(self.films))
             table |= {f"val/presence-{name}": value for name, value in found.items() if name != "iou"}
         self.figures({name: value.float() for name, value in table.items()})
-        for held in (self.pixels, self.films, self.loss_sum):
-            held.zero_()
+        self._forget()
 
 
 def _counts(found: Tensor, truth: Tensor) -> Tensor:
     """True positives, false positives, false negatives, true negatives, (4,)."""
     pairs: list[Any] = [found & truth, found & ~truth, ~found & truth, ~found & ~truth]
-    return torch.stack([pair.sum() for pair in pairs]).double()
+    return torch.stack([pair.sum() for pair in pairs]).double().cpu()
 
 
 def figures_of(counts: Tensor) -> dict[str, Tensor]:

@@ -131,8 +131,8 @@ class Worker:
             with ExitStack() as held:
                 if entry.study is not None:
                     held.enter_context(self._turn)
-                headers = dicom_source(entry)
                 image = entry.open()
+                headers = dicom_source(entry)
                 case = analyse(image, settings=self._settings, networks=self._networks, name=entry.name)
                 write_case(case, folder, self._settings.output, source=headers)
         except OURS as error:

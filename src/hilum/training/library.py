@@ -1,8 +1,8 @@
 """All recipes of any kind, by name or file: those of the networks in the package, and those of the laboratory.
 
-Which kind a recipe is says its file: one with ``detector`` is for single lesions of films, one with ``view`` for masks of
-films in the laboratory, one with ``patches`` for volumes of CT, any other for the networks in the package. Nothing heavy
-is imported.
+Which kind a recipe is says its file: one with ``detector`` is for single lesions of films, any other with ``view`` for
+films in the laboratory, one with ``patches`` for volumes of CT, any other for the networks in the package. Nothing
+heavy is imported.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ ONNX, RECIPE = "weights.onnx", "recipe.toml"
 OPSET = 17
 
 TOLERANCE = 1e-3
-"""By which what ONNX Runtime gives may differ from torch: boxes as a share of the view, scores and masks as they are."""
+"""By which ONNX Runtime may differ from torch: of boxes as a share of the view, of scores and masks as they are."""
 
 
 class _Flat(nn.Module):

@@ -62,7 +62,7 @@ $(TRAIN)/.done: pyproject.toml | python
 	@echo "Installing Hilum, its test tools and torch into $(@D): several GB ..."
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install $(PIP_FLAGS) --editable '.[dev,train]'
+	@$(@D)/bin/python -m pip install $(PIP_FLAGS) --editable '.[dev,train,cluster]'
 	@touch $@
 
 python:

@@ -37,7 +37,10 @@ def export(model: Any, size: int, path: Path) -> None:
     import torch
 
     film = torch.zeros(1, 3, size, size)
-    torch.onnx.export(model.eval(), (film,), str(path), opset_version=17, dynamo=False)
+    try:
+        torch.onnx.export(model.eval(), (film,), str(path), opset_version=17, dynamo=False)
+    except torch.onnx.errors.SymbolicValueError:  # pools to a fixed size what tracing cannot tell the size of
+        torch.onnx.export(model.eval(), (film,), str(path), opset_version=18, dynamo=True, external_data=False)
 
 
 def looker(engine: str, size: int, *, model: Callable[[], Any], onnx: Path | None = None) -> Look:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import subprocess
@@ -17,6 +18,13 @@ from .parts import Orthanc, Receiver, answers, copied, film_file, free_port, rec
 
 for library in ("pynetdicom", "dicomweb_client", "highdicom"):
     pytest.importorskip(library, reason="the extra 'dicom' is not installed")
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What is left to the garbage collector is collected in the test that left it."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

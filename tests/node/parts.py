@@ -27,6 +27,10 @@ RESULT_CLASSES = {
 }
 
 
+LEFT_OPEN = "ignore:Exception ignored in. <s(ocket.socket|sl.SSLSocket):pytest.PytestUnraisableExceptionWarning"
+"""pynetdicom 3.0 leaves the socket of a connection that was refused to the garbage collector."""
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -120,16 +124,15 @@ class Receiver:
 
 @contextmanager
 def receiving(port: int | None = None) -> Iterator[Receiver]:
-    from pynetdicom import AE, evt
+    import pydicom
+    from pynetdicom import AE, _config, evt
 
+    _config.STORE_RECV_CHUNKED_DATASET = True  # as the node itself sets it
     made = Receiver(port or free_port())
 
     def store(event) -> int:
         if made.status == 0:
-            path = getattr(event.request, "_dataset_path", None)
-            import pydicom
-
-            study = str(pydicom.dcmread(path, stop_before_pixels=True).StudyInstanceUID) if path else ""
+            study = str(pydicom.dcmread(event.dataset_path, stop_before_pixels=True).StudyInstanceUID)
             uid = str(event.request.AffectedSOPInstanceUID)
             made.got.append((RESULT_CLASSES[event.request.AffectedSOPClassUID], uid, study))
         return made.status

@@ -47,7 +47,6 @@ def test_a_truncated_film_is_put_aside_with_the_reason(queue, films, tmp_path, c
     assert list(queue.incoming.iterdir()) == []
 
 
-@pytest.mark.filterwarnings("ignore:End of file reached")
 @pytest.mark.parametrize("syntax", ["explicit-big", "implicit-little", "rle", "jpeg-ls", "jpeg2000", "jpeg-lossless"])
 def test_every_transfer_syntax_that_is_taken_in_is_looked_at_rightly(syntax, films, tmp_path) -> None:
     from hilum.phantom import sample_film, write_dicom

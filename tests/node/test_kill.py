@@ -14,7 +14,9 @@ import pytest
 from hilum.node import Queue
 from hilum.node.study import load
 
-from .parts import Receiver, free_port, send, wait_for
+from .parts import LEFT_OPEN, Receiver, free_port, send, wait_for
+
+pytestmark = pytest.mark.filterwarnings(LEFT_OPEN)
 
 PROGRAM = "from hilum.cli.app import main; main()"
 

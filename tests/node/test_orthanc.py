@@ -7,7 +7,9 @@ import pytest
 
 from hilum.node.study import short_id
 
-from .parts import film_file, node_settings, running, wait_for
+from .parts import LEFT_OPEN, film_file, node_settings, running, wait_for
+
+pytestmark = pytest.mark.filterwarnings(LEFT_OPEN)
 
 FILM = ["pdf", "sc", "seg", "seg", "sr"]
 

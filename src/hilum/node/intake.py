@@ -15,13 +15,15 @@ from typing import IO, Any, Literal
 from .disk import sync_file, unlink_quietly
 from .log import tell
 from .queue import Full, Queue
-from .sop import CLASSES, SYNTAXES
+from .sop import CLASSES, SYNTAXES, UNCOMPRESSED
 from .study import short_id
 
 Fate = Literal["stored", "duplicate", "own", "bad", "full"]
 
 _LONGEST = 1 << 12
 """Values longer than this, in bytes, are not read when an object is looked at."""
+
+_TRUNCATED = "truncated: it ends before its pixels do"
 
 _END_OF_SEQUENCE = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 
@@ -112,6 +114,8 @@ def look(path: Path) -> Seen:
         syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
         if syntax not in SYNTAXES:
             return Seen(trouble=f"other-syntax: its transfer syntax {syntax or '(none)'} is not read")
+        if syntax not in UNCOMPRESSED and not _ends_with_delimiter(path):
+            return Seen(trouble=_TRUNCATED)
         dataset = pydicom.dcmread(path, defer_size=_LONGEST)
         uids = [str(dataset.get(f"{each}InstanceUID") or "").strip() for each in ("Study", "Series", "SOP")]
         sop_class = str(dataset.get("SOPClassUID") or "")
@@ -127,7 +131,7 @@ def look(path: Path) -> Seen:
     elif sop_class not in CLASSES:
         trouble = f"other-class: its SOP class {sop_class or '(none)'} is not read"
     elif not is_whole:
-        trouble = "truncated: it ends before its pixels do"
+        trouble = _TRUNCATED
     return Seen(uids[0], uids[2], is_own, trouble)
 
 
@@ -143,8 +147,8 @@ def _has_all_pixels(dataset: Any, path: Path) -> bool:
         return False
     raw = dataset.get_item("PixelData", keep_deferred=True)
     size = path.stat().st_size
-    if raw.length == 0xFFFFFFFF or getattr(raw, "is_undefined_length", False):
-        return _ends_with_delimiter(path)
+    if str(dataset.file_meta.TransferSyntaxUID) not in UNCOMPRESSED:
+        return True  # the delimiter was there
     wanted = (int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
               * int(dataset.get("NumberOfFrames") or 1) * int(dataset.BitsAllocated) + 7) // 8  # fmt: skip
     return raw.length >= wanted and raw.value_tell + raw.length <= size

@@ -61,8 +61,12 @@ class Node:
             raise SettingsError("Nothing can arrive: set node.port, node.poll_url or node.watch.")
         self.settings, self._node = settings, node
         self._lock_file = _lock(Path(node.spool))
-        self.queue = Queue(Path(node.spool), limit_bytes=node.spool_gb * 1e9)
-        self.deliverer = Deliverer(self.queue, node)
+        try:
+            self.queue = Queue(Path(node.spool), limit_bytes=node.spool_gb * 1e9)
+            self.deliverer = Deliverer(self.queue, node)
+        except BaseException:
+            self._lock_file.close()
+            raise
         self.listener: arrivals.Listener | None = None
         self.page: HealthPage | None = None
         self._stop = threading.Event()
@@ -72,6 +76,13 @@ class Node:
 
     def start(self) -> None:
         """Start all parts, and come back; SettingsError if an address cannot be listened at."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         node = self._node
         networks, turn = open_networks(self.settings, many=True), threading.Lock()
         self._run("settle", self._settle)

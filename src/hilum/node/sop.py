@@ -35,3 +35,6 @@ SYNTAXES = {
     "1.2.840.10008.1.2.4.91": "JPEG 2000",
 }
 """Transfer syntaxes that are taken in. Deflated is not: its size is known only once it is unpacked."""
+
+UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
+"""Those whose pixels have the length that the header says."""

@@ -1,0 +1,252 @@
+"""The node as senders, destinations and operators see it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from io import StringIO
+
+import pydicom
+import pytest
+from click.testing import CliRunner
+
+from hilum.cli.app import app
+from hilum.errors import SettingsError
+from hilum.node import Node
+from hilum.node.log import JsonLines
+from hilum.node.log import log as node_log
+
+from .parts import LEFT_OPEN, film_file, free_port, node_settings, receiving, running, send, wait_for
+
+pytestmark = pytest.mark.filterwarnings(LEFT_OPEN)
+
+
+def echo(port: int, *, calling: str = "SENDER", called: str = "HILUM", tls=None) -> bool:
+    """Whether an association can be had, and C-ECHO is answered."""
+    from pynetdicom import AE
+
+    entity = AE(calling)
+    entity.connection_timeout = entity.acse_timeout = 5
+    entity.add_requested_context("1.2.840.10008.1.1")
+    link = entity.associate("127.0.0.1", port, ae_title=called, tls_args=tls)
+    if not link.is_established:
+        return False
+    answer = link.send_c_echo()
+    link.release()
+    return answer.Status == 0
+
+
+def test_a_film_becomes_results_at_the_destination_and_nothing_is_said_of_the_patient(
+    films, receiver, tmp_path
+) -> None:
+    heard = StringIO()
+    handler = logging.StreamHandler(heard)
+    handler.setFormatter(JsonLines())
+    node_log.addHandler(handler)
+    node_log.setLevel(logging.INFO)
+    port = free_port()
+    dataset = pydicom.dcmread(films[0])
+    try:
+        with running(node_settings(tmp_path / "spool", port=port, deliver=(receiver.address,))) as node:
+            assert send([films[0], films[0]], port) == [0, 0]
+            wait_for(lambda: len(receiver.got) >= 5)
+            wait_for(lambda: not node.deliverer.totals())
+        with running(node.settings) as node:
+            assert send([films[0]], port) == [0]
+            assert [(study.state, study.round) for study in node.queue.studies()] == [("done", 1)]
+    finally:
+        node_log.removeHandler(handler)
+    assert receiver.kinds() == ["pdf", "sc", "seg", "seg", "sr"]  # once each, after a restart too
+    assert {study for _, _, study in receiver.got} == {str(dataset.StudyInstanceUID)}
+    lines = [json.loads(line) for line in heard.getvalue().splitlines()]
+    assert {"started", "study", "delivery-sent", "stopped"} <= {line["event"] for line in lines}
+    for secret in (str(dataset.PatientName), dataset.PatientID, str(dataset.StudyInstanceUID), "PHANTOM"):
+        assert secret not in heard.getvalue()
+
+
+def test_only_listed_titles_may_send_and_only_to_our_own(tmp_path) -> None:
+    port = free_port()
+    with running(node_settings(tmp_path / "spool", port=port, allow_ae=("SENDER",))):
+        assert echo(port)
+        assert not echo(port, calling="STRANGER")
+        assert not echo(port, called="ANOTHER")
+
+
+@pytest.mark.parametrize(("hosts", "may"), [(("127.0.0.0/8",), True), (("10.0.0.0/8", "192.168.1.5"), False)])
+def test_only_listed_addresses_may_connect(hosts, may, tmp_path) -> None:
+    port = free_port()
+    with running(node_settings(tmp_path / "spool", port=port, allow_hosts=hosts)):
+        assert echo(port) is may
+
+
+def test_broken_objects_and_a_full_spool_are_answered_with_their_status(films, tmp_path) -> None:
+    port = free_port()
+    broken = pydicom.dcmread(films[1])
+    broken.PixelData = broken.PixelData[:100]
+    broken.save_as(tmp_path / "broken.dcm", enforce_file_format=True)
+    settings = node_settings(tmp_path / "spool", port=port, spool_gb=60e-6, quiet_seconds=100.0)
+    with running(settings) as node:
+        assert send([tmp_path / "broken.dcm"], port) == [0xC000]
+        assert send(films[:3], port) == [0, 0xA700, 0xA700]
+        assert len(node.queue.studies()) == 1
+
+
+def test_results_of_ours_are_of_classes_that_the_listener_does_not_take(tmp_path, films) -> None:
+    port = free_port()
+    dataset = pydicom.dcmread(films[0])
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"
+    dataset.save_as(tmp_path / "seg.dcm", enforce_file_format=True)
+    with running(node_settings(tmp_path / "spool", port=port)):
+        assert send([tmp_path / "seg.dcm"], port) == [None]
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed, which makes the certificate")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        [
+            "openssl",
+            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return cert, key
+
+
+def test_tls_wants_the_certificate_of_the_sender(certificate, tmp_path) -> None:
+    cert, key = map(str, certificate)
+    port = free_port()
+    settings = node_settings(tmp_path / "spool", port=port, tls_cert=cert, tls_key=key, tls_ca=cert)
+    known = ssl.create_default_context(cafile=cert)
+    known.load_cert_chain(cert, key)
+    with running(settings):
+        assert echo(port, tls=(known, "localhost"))
+        assert not echo(port, tls=(ssl.create_default_context(cafile=cert), "localhost"))
+        assert not echo(port)
+
+
+def test_a_study_of_another_modality_is_refused_and_sent_nowhere(films, receiver, tmp_path) -> None:
+    port = free_port()
+    settings = node_settings(tmp_path / "spool", port=port, deliver=(receiver.address,), modalities=("CT",))
+    with running(settings) as node:
+        send(films[:1], port)
+        wait_for(lambda: node.queue.states().get("refused"))
+        (study,) = node.queue.studies()
+    assert (study.code, receiver.got) == ("other-modality", [])
+    outcomes = json.loads((node.queue.path(study.id) / "results" / "outcomes.json").read_text())["outcomes"]
+    assert [each["status"] for each in outcomes] == ["refused"]
+
+
+def test_a_defect_is_tried_again_and_then_the_study_has_failed(films, tmp_path, monkeypatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("Doe^Jane")
+
+    monkeypatch.setattr("hilum.node.work.analyse", broken)
+    port = free_port()
+    with running(node_settings(tmp_path / "spool", port=port, tries=2)) as node:
+        send(films[:1], port)
+        wait_for(lambda: node.queue.states().get("failed"))
+        (study,) = node.queue.studies()
+        assert (study.tries, study.code) == (2, "internal-error")
+        monkeypatch.undo()
+        ran = CliRunner().invoke(app, ["node", "--spool", str(tmp_path / "spool"), "--again", study.id, "--list"])
+        assert ran.exit_code == 0
+        assert study.id in ran.output
+        wait_for(lambda: node.queue.states().get("done"))
+        assert node.queue.studies()[0].round == 2
+
+
+def test_a_destination_that_is_away_gets_everything_when_it_is_back(films, tmp_path) -> None:
+    port, away = free_port(), free_port()
+    settings = node_settings(
+        tmp_path / "spool", port=port, deliver=(f"dicom://DEST@127.0.0.1:{away}",), deliver_tries=1
+    )
+    with running(settings) as node:
+        send(films[:1], port)
+        wait_for(lambda: node.deliverer.totals().get("waiting") == 5)
+    with receiving(away) as there, running(settings) as node:
+        wait_for(lambda: len(there.got) == 5)
+        wait_for(lambda: not node.deliverer.totals())
+
+
+def test_objects_that_a_destination_refuses_too_often_are_put_aside_until_asked_for(films, receiver, tmp_path) -> None:
+    port, receiver.status = free_port(), 0xC001
+    settings = node_settings(tmp_path / "spool", port=port, deliver=(receiver.address,), deliver_tries=2)
+    with running(settings) as node:
+        send(films[:1], port)
+        wait_for(lambda: node.deliverer.totals().get("dead") == 5)
+        (study,) = node.queue.studies()
+        record = json.loads((node.queue.path(study.id) / "deliveries.json").read_text())["deliveries"]
+        assert {(each["state"], each["tries"], each["reason"]) for each in record} == {("dead", 2, "status-C001")}
+        receiver.status = 0
+        (tmp_path / "spool" / "again" / study.id).touch()
+        wait_for(lambda: len(receiver.got) == 5)
+
+
+def test_a_watched_folder_is_taken_in_and_left_as_it_is(tmp_path) -> None:
+    film = film_file(tmp_path / "inbox" / "below", 4)
+    (tmp_path / "inbox" / "notes.txt").write_text("hello")
+    settings = node_settings(tmp_path / "spool", watch=str(tmp_path / "inbox"))
+    with running(settings) as node:
+        wait_for(lambda: node.queue.states().get("done"))
+    assert film.exists()
+    assert node.queue.counts["put_aside"] == 1
+    with running(settings) as again:
+        wait_for((tmp_path / "spool" / "watched.json").exists)
+        assert (again.queue.counts["objects"], again.queue.counts["duplicates"]) == (0, 0)
+
+
+def test_health_and_metrics(films, tmp_path) -> None:
+    port, page = free_port(), free_port()
+    settings = node_settings(tmp_path / "spool", port=port, health_port=page, quiet_seconds=100.0, spool_gb=60e-6)
+
+    def ask(path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{page}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    with running(settings) as node:
+        assert ask("/health") == (200, '{"status": "ok", "troubles": []}')
+        send(films[:2], port)
+        told = ask("/metrics")[1]
+        assert 'hilum_node_studies{state="receiving"} 1' in told
+        assert 'hilum_node_arrived_total{fate="refused_full"} 1' in told
+        assert ask("/else")[0] == 404
+        node.queue.limit_bytes = 0
+        assert ask("/health") == (503, '{"status": "trouble", "troubles": ["spool-full"]}')
+
+
+def test_two_nodes_on_one_spool_are_refused(tmp_path) -> None:
+    with running(node_settings(tmp_path / "spool", watch=str(tmp_path))), pytest.raises(SettingsError, match="Another"):
+        Node(node_settings(tmp_path / "spool", watch=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "Nothing can arrive"),
+        ({"port": 1, "deliver": ("ORTHANC:4242",)}, "expected dicom://AE@host:port"),
+        ({"port": 1, "allow_hosts": ("10.1.2",)}, "allow_hosts"),
+        ({"port": 11999, "tls_cert": "/nowhere.pem", "tls_key": "/nowhere.pem"}, "certificates"),
+        ({"port": 11999, "tls_cert": "/nowhere.pem"}, "both"),
+    ],
+)
+def test_settings_that_cannot_be_used_say_so_at_the_start(values, said, tmp_path) -> None:
+    with pytest.raises(SettingsError, match=said), running(node_settings(tmp_path / "spool", **values)):
+        pass
+
+
+def test_the_operator_hears_of_a_study_that_is_not_there(tmp_path) -> None:
+    ran = CliRunner().invoke(app, ["node", "--spool", str(tmp_path), "--again", "abc"])
+    assert (ran.exit_code, "There is no spool" in ran.output) == (1, True)

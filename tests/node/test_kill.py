@@ -16,7 +16,7 @@ from hilum.node.study import load
 
 from .parts import LEFT_OPEN, Receiver, free_port, send, wait_for
 
-pytestmark = pytest.mark.filterwarnings(LEFT_OPEN)
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(LEFT_OPEN)]
 
 PROGRAM = "from hilum.cli.app import main; main()"
 

@@ -9,7 +9,7 @@ from hilum.node.study import short_id
 
 from .parts import LEFT_OPEN, film_file, node_settings, running, wait_for
 
-pytestmark = pytest.mark.filterwarnings(LEFT_OPEN)
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(LEFT_OPEN)]
 
 FILM = ["pdf", "sc", "seg", "seg", "sr"]
 

@@ -122,6 +122,14 @@ def test_nothing_has_no_sides() -> None:
     assert not left.any()
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 13), st.integers(1, 13))
+def test_both_sides_make_the_mask_whatever_it_is(seed, rows, columns) -> None:
+    lung = np.random.default_rng(seed).random((rows, columns)) < 0.5
+    right, left = sides(lung)
+    assert np.array_equal(right | left, lung)
+    assert not (right & left).any()
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_a_mirrored_patient_has_mirrored_sides(seed) -> None:
     rng = np.random.default_rng(seed)

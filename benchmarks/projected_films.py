@@ -61,7 +61,7 @@ NETWORKS = ("mask-rcnn", "semantic")
 AUGMENTED = {"crop": 0.3, "crop_from": [0.7, 0.95], "rotate": 0.5, "rotation_degrees": 10.0, "flip": 0.5, "grey": 0.3}
 SEED = 0
 LEAST_AFFECTED = 0.01
-RESAMPLES = 1000
+RESAMPLES = 300
 HALF = 0.5
 ENOUGH = 10**6
 
@@ -184,9 +184,9 @@ def _source(folder: Path, name: str, image: Path) -> Iterator[DatasetCase]:
 
 
 def table_for(options: Any, run: Run) -> Path:
-    """The training films as a table of its own, in which one patient is set aside, whom nobody looks at.
+    """The training films as a table of its own, in which one patient is set aside.
 
-    A training wants to be watched on somebody; here nothing is chosen, and it never is.
+    A training wants to be watched on somebody; here that is when it has ended, and nothing is chosen by it.
     """
     cases = list(CaseTable.read_csv(films_of(options, run.split, run.data) / "cases.csv"))
     aside = next(each.person for each in cases if each.facts["origin"] == "real")

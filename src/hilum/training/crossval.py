@@ -28,10 +28,13 @@ from .any_run import Begun, begin
 from .crossval_cases import judged
 from .crossval_tables import FoldResult, read_result, write_result
 from .fit import Where
+from .instances.recipe import InstanceRecipe
 from .lab.cases import parts_of
+from .lab.recipe import FilmRecipe
 from .library import AnyRecipe, as_table
 from .on_ray import each_on_ray
 from .recipe import Recipe
+from .volume_recipe import VolumeRecipe
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +109,7 @@ def plan_folds(
     """
     if isinstance(recipe, Recipe):
         raise SettingsError(f"The recipe {recipe.name} is not one of the laboratory; 'hilum train' trains it.")
+    _require_masks(recipe)
     table = open_tables(data)
     split = folds_of(table, folds, seed=seed, strata=strata)
     path = output / SPLIT
@@ -146,9 +150,20 @@ def run_fold(job: FoldJob) -> FoldResult:
     begun.task.network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
     pooled = _pooled(begun)
     held_out = parts_of(job.data, fold=job.fold, fold_file=job.split).val
-    result = FoldResult(job.fold, job.made_of, pooled, tuple(judged(begun.task, held_out, begun.recipe)))
+    result = FoldResult(
+        job.fold, job.made_of, pooled, tuple(judged(begun.task, held_out, _require_masks(begun.recipe)))
+    )
     write_result(result, job.folder)
     return result
+
+
+def _require_masks(recipe: FilmRecipe | VolumeRecipe | InstanceRecipe) -> FilmRecipe | VolumeRecipe:
+    if isinstance(recipe, InstanceRecipe):
+        raise SettingsError(
+            f"The recipe {recipe.name} finds instances, and folds are judged by their masks: train each fold with "
+            "'hilum train --fold-file FILE --fold N'."
+        )
+    return recipe
 
 
 def run_folds(

@@ -10,7 +10,7 @@ import re
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -66,6 +66,7 @@ class Outcome:
     folder : where the results are; None if failed
     scores : by id; empty if failed
     findings : what the input gate and the stages noticed
+    modality : of the image; empty if failed
     """
 
     name: str
@@ -76,6 +77,7 @@ class Outcome:
     folder: Path | None = None
     scores: Mapping[str, Score] = field(default_factory=dict[str, Score])
     findings: tuple[Finding, ...] = ()
+    modality: Literal["", "cxr", "ct"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,26 +131,10 @@ def analyse_all(
     """
     require_writable(output)
     waiting = list(entries)
-    if len(waiting) > 1:
-        keep_memory()
-    networks = open_networks(settings, many=len(waiting) > 1)
     outcomes: dict[int, Outcome] = {}
-    turn = threading.Lock()
-
-    def work(place: int) -> Outcome:
-        outcomes[place] = analyse_one(
-            waiting[place],
-            output=output,
-            settings=settings,
-            networks=networks,
-            turn=turn,
-            within=within,
-            lobes=lobes,
-        )
-        return outcomes[place]
-
+    ready = each_outcome(waiting, output, settings, record=outcomes.__setitem__, within=within, lobes=lobes)
     try:
-        with closing(_in_order(work, range(len(waiting)), workers(settings.runtime))) as finished:
+        with closing(ready) as finished:
             for outcome in finished:
                 if on_done is not None:
                     on_done(outcome)
@@ -156,6 +142,51 @@ def analyse_all(
         rows = tuple(outcomes[place] for place in sorted(outcomes))
         table = write_results(rows, output)
     return Summary(rows, table)
+
+
+def each_outcome(
+    entries: Sequence[Entry],
+    output: Path,
+    settings: Settings,
+    *,
+    record: Callable[[int, Outcome], None],
+    within: Progress | None = None,
+    lobes: Lobes | None = None,
+) -> Generator[Outcome]:
+    """The outcome of every entry, in their order, several in work at once; keeps none of them.
+
+    When the caller closes it early, what is in work is finished and what is not begun is dropped.
+
+    Parameters
+    ----------
+    entries : what to read
+    output : folder for the results, which is there
+    settings : ``runtime.workers`` cases are in work at once, but only one volume
+    record : called with the place among the entries and the outcome of each case as soon as it is ready, in the
+        thread that worked on it, and so out of order; what it raises ends the run
+    within : told how far the stages of a volume are
+    lobes : gives the lobes of each image
+    """
+    if len(entries) > 1:
+        keep_memory()
+    networks = open_networks(settings, many=len(entries) > 1)
+    turn = threading.Lock()
+
+    def work(place: int) -> Outcome:
+        outcome = analyse_one(
+            entries[place],
+            output=output,
+            settings=settings,
+            networks=networks,
+            turn=turn,
+            within=within,
+            lobes=lobes,
+        )
+        record(place, outcome)
+        return outcome
+
+    with closing(_in_order(work, range(len(entries)), workers(settings.runtime))) as finished:
+        yield from finished
 
 
 def analyse_one(
@@ -193,6 +224,7 @@ def analyse_one(
             given = None if lobes is None else lobes(image)
             case = analyse(image, settings=settings, networks=networks, name=entry.name, lobes=given, progress=within)
             folder = write_case(case, output, settings.output, source=headers)
+            modality = "ct" if isinstance(image.grid, VolumeGrid) else "cxr"
     except Error as error:
         log.debug("%s failed", source, exc_info=True)
         return Outcome(entry.name, source, "failed", code=failure_code(error), message=str(error))
@@ -200,7 +232,9 @@ def analyse_one(
         log.exception("%s ran into a defect of Hilum", source)
         message = f"Cannot analyse it: {type(error).__name__}: {error}. This is a defect of Hilum; please report it."
         return Outcome(entry.name, source, "failed", code=INTERNAL_ERROR, message=message)
-    return Outcome(entry.name, source, "done", folder=folder, scores=case.scores, findings=case.findings)
+    return Outcome(
+        entry.name, source, "done", folder=folder, scores=case.scores, findings=case.findings, modality=modality
+    )
 
 
 def _headers(entry: Entry, settings: Settings) -> DicomSource | None:

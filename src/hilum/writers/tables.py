@@ -7,10 +7,10 @@ spreadsheet would take for a formula gets an apostrophe in front.
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from hilum.geometry import Side
@@ -120,29 +120,35 @@ class Row(Protocol):
         ...
 
 
-def write_results(rows: Iterable[Row], output: Path) -> Path:
+def write_results(
+    rows: Iterable[Row], output: Path, *, further: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> Path:
     """Write ``results.csv`` into a folder, whole or not at all, and give back its path.
 
-    Values are those of each case's ``result.json``, so that the two cannot disagree.
+    Values are those of each case's ``result.json``, so that the two cannot disagree. Rows are written as they come.
 
     Parameters
     ----------
     rows : one a case, in the order wanted
     output : folder of the run
+    further : by the name of a case, cells of columns that come last, such as its patient and date
 
     Raises
     ------
     WriteError
         The table could not be written; what stood in its place before still does.
     """
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-    table.writeheader()
-    for row in rows:
-        table.writerow({column: _safe(cell) for column, cell in _cells(row)})
+    columns = (*COLUMNS, *dict.fromkeys(column for cells in further.values() for column in cells))
     path = output / TABLE
-    with whole_file(path) as unfinished:
-        unfinished.write_bytes(text.getvalue().encode(errors="backslashreplace"))
+    with (
+        whole_file(path) as unfinished,
+        unfinished.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        table.writeheader()
+        for row in rows:
+            cells = {column: safe_cell(cell) for column, cell in _cells(row)}
+            table.writerow({**cells, **{name: safe_cell(cell) for name, cell in further.get(row.name, {}).items()}})
     return path
 
 
@@ -196,7 +202,7 @@ def _number(value: Any) -> Any:
     return "" if isinstance(value, dict) else value
 
 
-def _safe(cell: Any) -> Any:
+def safe_cell(cell: Any) -> Any:
     """A cell on one line that no spreadsheet computes; numbers stay numbers."""
     if not isinstance(cell, str):
         return cell

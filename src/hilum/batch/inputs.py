@@ -1,0 +1,197 @@
+"""The cases of a cohort: from folders, files, patterns and lists, with what a list says of each."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from hilum.errors import MissingExtra, ReadError
+from hilum.provenance import hash_file
+from hilum.readers import Entry, find
+from hilum.readers.spots import Spot
+from hilum.registry import unknown
+from hilum.settings import Settings
+from hilum.writers.tables import COLUMNS
+from hilum.writers.whole import MARKER
+
+log = logging.getLogger(__name__)
+
+LIST_SUFFIXES = (".csv", ".tsv", ".parquet")
+"""Endings of inputs that are lists of paths."""
+
+GROUPS = ("patient", "date", "site", "sex", "age")
+"""Columns of a list that go into the table of results if they are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """What to work on.
+
+    Attributes
+    ----------
+    entries : the cases, each with a name of its own
+    groups : by the name of a case, what its list says of it, in text
+    left_out : files that are results of Hilum
+    """
+
+    entries: tuple[Entry, ...]
+    groups: Mapping[str, Mapping[str, str]]
+    left_out: int = 0
+
+
+def cohort_of(
+    inputs: Sequence[str | Path], settings: Settings, *, path_column: str = "path", groups: Sequence[str] = ()
+) -> Cohort:
+    """The cases of all inputs.
+
+    A file that a list names and that is not there is a case, and fails; one that is named as an input is an error.
+
+    Parameters
+    ----------
+    inputs : each a film, a volume, a folder, a zip file, a pattern such as ``films/**/*.png``, or a list (``.csv``,
+        ``.tsv``, ``.parquet``) with a column of paths, which are relative to the list's folder
+    settings : limits of the readers, and the CT series wanted
+    path_column : of lists
+    groups : columns of lists to take besides :data:`GROUPS`
+
+    Raises
+    ------
+    ReadError
+        An input does not exist or holds no images, a list has not the columns, or nothing is left to do.
+    MissingExtra
+        A list is Parquet, and pyarrow is not installed.
+    """
+    rows: dict[str, Mapping[str, str]] = {}
+    paths: list[Path] = []
+    for given in map(str, inputs):
+        if given.lower().endswith(LIST_SUFFIXES) and Path(given).is_file():
+            for path, cells in _rows(Path(given), path_column, (*GROUPS, *groups)):
+                rows[_place(path)] = cells
+                paths.append(path)
+        else:
+            paths += _matches(given)
+    there = [path for path in paths if path.exists() or _place(path) not in rows]
+    found = list(find(there, settings.read, series=settings.ct.series)) if there else []
+    own = set(there)
+    kept = [entry for entry in found if entry.path in own or not (entry.path.parent / MARKER).is_file()]
+    gone = dict.fromkeys(path for path in paths if not path.exists() and _place(path) in rows)
+    entries = (*kept, *(Entry(_name(path), path, settings=settings.read) for path in gone))
+    if not entries:
+        raise ReadError("There is nothing to analyse: the inputs name no files, or only results of Hilum.")
+    told = {entry.name: cells for entry in entries if (cells := _told(entry, rows))}
+    return Cohort(entries, told, len(found) - len(kept))
+
+
+def place_of(entry: Entry) -> str:
+    """Where the input of a case is: its path, the member of a zip file, the study."""
+    parts = (_place(entry.path), entry.member or "", "" if entry.study is None else entry.study.uid)
+    return "\n".join(parts).rstrip("\n")
+
+
+def stamp_of(entry: Entry, *, by_content: bool = False) -> str:
+    """What the input of a case is like now: size and time of change of its files, or their hash; empty if it is gone.
+
+    Parameters
+    ----------
+    entry : the case
+    by_content : read every byte, and do not care for the time of change
+    """
+    paths = [entry.path]
+    if entry.study is not None:
+        paths = sorted({header.spot.path for header in entry.study.taken.headers})
+    try:
+        states = [path.stat() for path in paths]
+        if by_content:
+            digests = [_hash(path, s.st_size, s.st_mtime_ns) for path, s in zip(paths, states, strict=True)]
+            return hashlib.sha256("".join(digests).encode()).hexdigest()
+    except OSError:
+        return ""
+    seen = hashlib.sha256("\n".join(f"{state.st_size} {state.st_mtime_ns}" for state in states).encode())
+    return f"{len(paths)}:{sum(state.st_size for state in states)}:{seen.hexdigest()[:16]}"
+
+
+@lru_cache(maxsize=64)
+def _hash(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001 - a changed file is another file
+    return hash_file(path)
+
+
+@lru_cache(maxsize=1024)
+def _folder(path: Path) -> Path:
+    return path.resolve()
+
+
+def _place(path: Path) -> str:
+    """A path from the root, its folder's links followed."""
+    return (_folder(path.parent) / path.name).as_posix()
+
+
+def _name(path: Path) -> str:
+    """A name that no other file has."""
+    return list(Spot(path, None, path.parent.name, (path.name,)).names())[-1]
+
+
+def _matches(given: str) -> list[Path]:
+    if Path(given).exists() or not glob.has_magic(given):
+        return [Path(given)]
+    found = sorted(glob.glob(given, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute patterns
+    if not found:
+        raise ReadError(f"No file or folder matches the pattern {given!r}. Check the path.", path=given)
+    return [Path(each) for each in found]
+
+
+def _told(entry: Entry, rows: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+    """What the row of an entry's file says, or that of the nearest folder above."""
+    if not rows:
+        return {}
+    place = Path(_place(entry.path))
+    return next((rows[key] for key in (str(each) for each in chain([place], place.parents)) if key in rows), {})
+
+
+def _rows(path: Path, path_column: str, groups: Sequence[str]) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The path and the group cells of each row of a list."""
+    columns, rows = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
+    if path_column not in columns:
+        raise ReadError(
+            f"The list '{path}' has no column of paths. {unknown('column', path_column, columns)} Name it with "
+            "--path-column.",
+            path=path,
+        )
+    taken = [column for column in dict.fromkeys(groups) if column in columns and column != path_column]
+    if clash := next((column for column in taken if column in COLUMNS), ""):
+        raise ReadError(f"The column {clash!r} of '{path}' cannot be taken over: results have one of that name.")
+    if missing := next((column for column in groups if column not in columns and column not in GROUPS), ""):
+        raise ReadError(f"{unknown('column', missing, columns)} It was asked for of '{path}'.", path=path)
+    for row in rows:
+        if row.get(path_column):
+            yield path.parent / row[path_column], {column: row.get(column) or "" for column in taken}
+
+
+def _csv(path: Path) -> tuple[Sequence[str], Iterable[Mapping[str, str]]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadError(f"Cannot read the list '{path}': {error}. A CSV file in UTF-8 is wanted.", path=path) from error
+    delimiter = max(",;\t", key=(lines[0] if lines else "").count)
+    reader = csv.DictReader(lines, delimiter=delimiter, restkey="", restval="")
+    return tuple(reader.fieldnames or ()), reader
+
+
+def _parquet(path: Path) -> tuple[Sequence[str], Iterable[Mapping[str, str]]]:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtra("Reading Parquet", "cluster") from error
+    try:
+        table: Any = parquet.read_table(path)
+    except (OSError, ValueError) as error:
+        raise ReadError(f"Cannot read the list '{path}': {error}. A Parquet file is wanted.", path=path) from error
+    rows = ({key: "" if cell is None else str(cell) for key, cell in row.items()} for row in table.to_pylist())
+    return tuple(table.column_names), rows

@@ -1,0 +1,81 @@
+"""``hilum batch``: thousands of cases, in as many runs as it takes."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from hilum.cli.options import chosen_settings, models_option, setting, settings_sources
+from hilum.cli.talk import TalkingCommand
+
+
+@click.command("batch", cls=TalkingCommand)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the cohort: one folder a case in it, the journal, and the tables.",
+)
+@click.option("--path-column", default="path", show_default=True, metavar="NAME", help="Column of paths, of a list.")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    help="Column of a list to take over into the results, besides patient, date, site, sex and age; repeat for "
+    "several.",
+)
+@click.option("--by-content", is_flag=True, help="Know inputs by the hash of their bytes, not by size and time.")
+@click.option("--retry", is_flag=True, help="Work again on all cases that failed.")
+@click.option("--parquet", is_flag=True, help="Write results.parquet too; needs the extra 'cluster'.")
+@models_option
+@setting("ct.preset", "--preset")
+@setting("output.masks", "--mask-format")
+@setting("output.overlay", "--overlay/--no-overlay")
+@setting("output.report", "--report/--no-report")
+@setting("runtime.workers", "--workers")
+@settings_sources
+def command(
+    inputs: tuple[str, ...],
+    *,
+    output: Path,
+    path_column: str,
+    groups: tuple[str, ...],
+    by_content: bool,
+    retry: bool,
+    parquet: bool,
+) -> None:
+    """Analyse a cohort, resumably: run the same command again after any interruption, and it goes on.
+
+    INPUT is what 'hilum analyse' takes, a pattern such as 'films/**/*.png' in quotes, or a list: CSV or Parquet with a
+    column of paths. A case is worked on again if its file, the settings or the networks have changed since. Writes
+    journal.jsonl, results.csv, failures.csv and run.json. Exit status 3 if some cases failed.
+    """
+    from hilum.batch.cohort import run_cohort
+    from hilum.batch.inputs import cohort_of
+    from hilum.cli.live import Live
+    from hilum.cli.run import SOME_FAILED
+
+    settings = chosen_settings()
+    cohort = cohort_of(inputs, settings, path_column=path_column, groups=groups)
+    with closing(Live()) as live:
+        summary = run_cohort(
+            cohort,
+            output,
+            settings,
+            by_content=by_content,
+            retry=retry,
+            parquet=parquet,
+            on_start=live.start,
+            on_done=live.step,
+        )
+    click.echo(f"{summary.done} of {summary.cases} cases done, {summary.kept} of the {summary.cases} settled before.")
+    for code, count in summary.failures.items():
+        click.echo(f"{count} failed: {code}")
+    click.echo(f"Table: {output / 'results.csv'}")
+    if summary.failures:
+        click.get_current_context().exit(SOME_FAILED)

@@ -215,7 +215,7 @@ class NodeSettings:
     poll_url : DICOMweb service that is asked for new studies; empty for none
     poll_seconds : between two questions
     poll_days : only studies of so many days are asked for, by Study Date; 0 asks for all
-    poll_limit : most studies that one question asks for
+    poll_limit : studies that one page of its answers holds
     watch : folder whose files are taken in, and left where they are; empty for none
     web_credentials : file with ``user:password`` for the DICOMweb services; empty for none
     modalities : that are analysed; the rest is refused

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hilum.errors import SettingsError
 from hilum.settings import NodeSettings
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pynetdicom.events import Event
 
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
+
+HANDSHAKE_SECONDS = 5.0
+"""Longest time that TLS may take to begin."""
 
 ANSWERS = {
     "stored": SUCCESS,
@@ -55,11 +59,20 @@ class Listener:
         class Server(ThreadedAssociationServer):
             """Connections from other addresses are closed before a word is said."""
 
-            def verify_request(self, request: Any, client_address: Any) -> bool:
-                if is_allowed(str(client_address[0]), allowed):
-                    return super().verify_request(request, client_address)
-                tell("connection-refused", level=logging.WARNING, address=str(client_address[0]))
-                return False
+            def get_request(self) -> tuple[Any, Any]:
+                client, address = cast(socket.socket, self.socket).accept()
+                try:
+                    if not is_allowed(str(address[0]), allowed):
+                        tell("connection-refused", level=logging.WARNING, address=str(address[0]))
+                        raise ConnectionRefusedError
+                    if self.ssl_context:
+                        client.settimeout(HANDSHAKE_SECONDS)  # nobody else can connect meanwhile
+                        client = self.ssl_context.wrap_socket(client, server_side=True)
+                        client.settimeout(None)
+                except OSError:
+                    client.close()
+                    raise  # which the server takes for a connection that did not come about
+                return client, address
 
         self._queue = queue
         entity = ApplicationEntity(ae_title=settings.ae_title)

@@ -17,7 +17,7 @@ from hilum.settings import NodeSettings
 
 from .destination import Destination, Unreachable, destination
 from .log import tell
-from .outbox import Delivery, deliveries, record, settled
+from .outbox import Delivery, deliveries, settled, update
 from .queue import Queue
 from .study import ENDED
 from .work import back_off
@@ -53,15 +53,14 @@ class Deliverer:
         self._open: dict[str, Counter[str]] = {}
         self.sent = 0
         for study in queue.studies():
-            if study.state in ENDED:
-                self.add(study.id)
+            self.add(study.id)
 
     def add(self, study_id: str) -> None:
-        """Note that a study has ended."""
-        self._note(study_id, deliveries(self._queue.path(study_id)))
-
-    def _note(self, study_id: str, items: Sequence[Delivery]) -> None:
-        open_states = Counter[str](item.state for item in items if item.state != "sent")
+        """Note what a study has to be sent; deliveries to addresses that are no longer set do not count."""
+        items = deliveries(self._queue.path(study_id))
+        open_states = Counter[str](
+            item.state for item in items if item.state != "sent" and item.destination in self._lines
+        )
         with self._lock:
             if open_states:
                 self._open[study_id] = open_states
@@ -89,57 +88,54 @@ class Deliverer:
                 break
             if study_id in ended:
                 taken += self._study(study_id)
-            else:
-                with self._lock:
-                    self._open.pop(study_id, None)  # it was opened again, and will be added when it ends
         return taken
 
     def _is_any_line_free(self) -> bool:
         return any(line.not_before <= time.time() for line in self._lines.values())
 
     def _study(self, study_id: str) -> int:
-        folder = self._queue.path(study_id)
-        items = deliveries(folder)
+        items = deliveries(self._queue.path(study_id))
         taken = 0
         for address, line in self._lines.items():
             now = time.time()
-            if line.not_before > now:
-                continue
             due = [
-                place
-                for place, item in enumerate(items)
+                item
+                for item in items
                 if item.destination == address and item.state == "waiting" and item.not_before <= now
             ]
-            if due:
-                taken += self._send(study_id, line, items, due)
-        self._note(study_id, items)
+            if due and line.not_before <= now:
+                taken += self._send(study_id, line, due)
+        self.add(study_id)
         return taken
 
-    def _send(self, study_id: str, line: _Line, items: list[Delivery], due: Sequence[int]) -> int:
-        """Send some objects of a study to one destination; ``items`` and the record on disk are kept up to date."""
+    def _send(self, study_id: str, line: _Line, due: Sequence[Delivery]) -> int:
+        """Send some objects of a study to one destination, and note each as soon as its answer is there."""
         folder = self._queue.path(study_id)
-        places = {folder / items[place].path: place for place in due}
-        node, taken = self._settings, 0
+        items = {folder / item.path: item for item in due}
+        taken = 0
         try:
-            for answer in line.to.send(list(places)):
-                place = places[answer.path]
-                wait = back_off(node.retry_seconds, items[place].tries + 1)
-                items[place] = settled(
-                    items[place], reason=answer.reason, wait=wait, now=time.time(), most=node.deliver_tries
-                )
-                record(folder, items)
+            for answer in line.to.send(list(items)):
+                self._note(study_id, items[answer.path], answer.reason)
                 taken += not answer.reason
-                self.sent += not answer.reason
-                level = logging.WARNING if answer.reason else logging.INFO
-                tell(f"delivery-{items[place].state}", level=level, study=study_id, file=answer.path.name,
-                     to=items[place].destination, reason=answer.reason)  # fmt: skip
             line.troubles = 0
         except Unreachable as error:
             line.troubles += 1
-            wait = back_off(node.retry_seconds, line.troubles)
+            wait = back_off(self._settings.retry_seconds, line.troubles)
             line.not_before = time.time() + wait
-            tell("destination-unreachable", level=logging.WARNING, to=items[due[0]].destination, reason=str(error),
+            tell("destination-unreachable", level=logging.WARNING, to=due[0].destination, reason=str(error),
                  again_in=round(wait, 1))  # fmt: skip
-        except FileNotFoundError:
-            tell("results-replaced", study=study_id)  # a new round replaced them, and will be sent
+        except FileNotFoundError:  # a new round replaced the results, and plans for its own; or somebody removed them
+            for path, item in items.items():
+                if not path.exists():
+                    self._note(study_id, item, "file-missing")
+        self.sent += taken
         return taken
+
+    def _note(self, study_id: str, item: Delivery, reason: str) -> None:
+        node = self._settings
+        wait = back_off(node.retry_seconds, item.tries + 1)
+        after = settled(item, reason=reason, wait=wait, now=time.time(), most=node.deliver_tries)
+        update(self._queue.path(study_id), after)
+        level = logging.WARNING if reason else logging.INFO
+        name = item.path.rpartition("/")[2]
+        tell(f"delivery-{after.state}", level=level, study=study_id, file=name, to=item.destination, reason=reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from hilum.settings import NodeSettings
 
 from .disk import read_json, write_json
 from .intake import part_file, take_part
+from .log import defect
 from .queue import Queue
 from .secure import web_client
 from .sop import CLASSES
@@ -52,25 +53,34 @@ class PolledService:
         OSError
             The disk does not take the objects.
         """
-        found = self._client.search_for_studies(
-            limit=self._settings.poll_limit, search_filters=self._filters(), fields=[_COUNT]
-        )
         fetched, present = 0, set[str]()
-        for study in found:
+        for study in self._studies():
             uid, count = _text(study, _STUDY), _text(study, _COUNT)
             key = short_id(uid)
             present.add(key)
-            known = self._seen.get(key, {})
-            if count and known.get("count") == count:
+            known = self._seen.setdefault(key, {"objects": [], "count": ""})
+            if count and known["count"] == count:
                 continue
-            is_complete, number = self._fetch(uid, known.setdefault("objects", []))
+            is_complete, number = self._fetch(uid, known["objects"])
             fetched += number
             known["count"] = count if is_complete else ""
-            self._seen[key] = known
             write_json(self._record, self._seen)
-        for key in set(self._seen) - present if len(found) < self._settings.poll_limit else ():
+        for key in set(self._seen) - present:
             del self._seen[key]
         return fetched
+
+    def _studies(self) -> Iterator[Mapping[str, Any]]:
+        """Every study that is asked for, page by page; none twice, also of services that know no pages."""
+        told, limit = set[str](), self._settings.poll_limit
+        while True:
+            page = self._client.search_for_studies(
+                limit=limit, offset=len(told), search_filters=self._filters(), fields=[_COUNT]
+            )
+            new = [study for study in page if _text(study, _STUDY) not in told]
+            told |= {_text(study, _STUDY) for study in new}
+            yield from new
+            if not new or len(page) < limit:
+                return
 
     def _filters(self) -> dict[str, str]:
         if not self._settings.poll_days:
@@ -79,17 +89,27 @@ class PolledService:
         return {"StudyDate": f"{first:%Y%m%d}-{self._today() + timedelta(days=1):%Y%m%d}"}
 
     def _fetch(self, study_uid: str, seen: list[str]) -> tuple[bool, int]:
-        """Fetch the objects of a study that were not seen; whether there was room for all, and how many."""
-        known, number = set(seen), 0
+        """Fetch the objects of a study that were not seen; whether all could be had, and how many."""
+        import requests
+
+        known, number, is_complete = set(seen), 0, True
         for item in self._client.search_for_instances(study_instance_uid=study_uid, fields=[_CLASS]):
             instance = _text(item, _INSTANCE)
             if short_id(instance) in known or _text(item, _CLASS) not in CLASSES:
                 continue
-            if self._one(study_uid, _text(item, _SERIES), instance) == "full":
+            try:
+                fate = self._one(study_uid, _text(item, _SERIES), instance)
+            except Exception as error:
+                if isinstance(error, OSError) and not isinstance(error, requests.HTTPError):
+                    raise  # of the connection or the disk: everything is asked for again
+                defect("fetch", error)  # an object that cannot be had does not hold up the others
+                is_complete = False
+                continue
+            if fate == "full":
                 return False, number
             seen.append(short_id(instance))
             number += 1
-        return True, number
+        return is_complete, number
 
     def _one(self, study_uid: str, series_uid: str, instance_uid: str) -> str:
         """Fetch one object, as the service has it."""

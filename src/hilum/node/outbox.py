@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,6 +12,9 @@ from .disk import read_json, write_json
 from .queue import RESULTS
 
 DELIVERIES = "deliveries.json"
+
+_LOCK = threading.Lock()
+"""Held while a record is changed: the delivery of one round may still run while the work on the next one plans its."""
 
 SendState = Literal["waiting", "sent", "dead"]
 
@@ -47,12 +51,12 @@ def plan(folder: Path, destinations: Sequence[str]) -> None:
     folder : of the study
     destinations : addresses
     """
-    earlier = {(each.instance_uid, each.destination): each for each in deliveries(folder)}
-    made: dict[tuple[str, str], Delivery] = {key: each for key, each in earlier.items() if each.state == "sent"}
-    for uid, path in _results(folder):
-        for destination in destinations:
-            made.setdefault((uid, destination), Delivery(uid, destination, path))
-    record(folder, list(made.values()))
+    with _LOCK:
+        made = {(each.instance_uid, each.destination): each for each in deliveries(folder) if each.state == "sent"}
+        for uid, path in _results(folder):
+            for destination in destinations:
+                made.setdefault((uid, destination), Delivery(uid, destination, path))
+        _record(folder, list(made.values()))
 
 
 def _results(folder: Path) -> Iterator[tuple[str, str]]:
@@ -70,8 +74,17 @@ def deliveries(folder: Path) -> list[Delivery]:
     return [Delivery(**item) for item in items]
 
 
-def record(folder: Path, items: Sequence[Delivery]) -> None:
-    """Write the deliveries of a study, at once."""
+def update(folder: Path, item: Delivery) -> None:
+    """Note what became of a delivery; one that a new round has dropped stays dropped."""
+    with _LOCK:
+        items = deliveries(folder)
+        for place, each in enumerate(items):
+            if (each.instance_uid, each.destination) == (item.instance_uid, item.destination):
+                items[place] = item
+                _record(folder, items)
+
+
+def _record(folder: Path, items: Sequence[Delivery]) -> None:
     write_json(folder / DELIVERIES, {"deliveries": [asdict(item) for item in items]})
 
 

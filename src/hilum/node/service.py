@@ -89,8 +89,8 @@ class Node:
         self._run("sweep", self._sweep, pause=SWEEP_SECONDS)
         self._run("deliver", lambda: self.deliverer.step(self._stop))
         for number in range(max(1, node.workers)):
-            worker = Worker(self.queue, self.settings, networks, turn)
-            self._run(f"work-{number + 1}", lambda worker=worker: self._work(worker))
+            worker = Worker(self.queue, self.settings, networks, turn, self.deliverer.add)
+            self._run(f"work-{number + 1}", lambda worker=worker: int(worker.work_one() is not None))
         if node.watch:
             self._run("watch", WatchedFolder(self.queue, Path(node.watch)).step, pause=1.0)
         if node.poll_url:
@@ -125,13 +125,6 @@ class Node:
 
     def _settle(self) -> int:
         return len(self.queue.settle(self._node.quiet_seconds))
-
-    def _work(self, worker: Worker) -> int:
-        study = worker.work_one()
-        if study is None:
-            return 0
-        self.deliverer.add(study.id)
-        return 1
 
     def _sweep(self) -> int:
         sweep(self.queue, self._node, self.deliverer.is_owed)

@@ -7,7 +7,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -64,9 +64,18 @@ class Worker:
     settings : of the node
     networks : shared with other workers
     turn : held while a volume is in memory; shared with other workers
+    planned : told of every study whose results have to be sent, before it has ended
     """
 
-    def __init__(self, queue: Queue, settings: Settings, networks: RunNetworks, turn: threading.Lock) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        settings: Settings,
+        networks: RunNetworks,
+        turn: threading.Lock,
+        planned: Callable[[str], None],
+    ) -> None:
+        self._planned = planned
         self._queue, self._networks, self._turn = queue, networks, turn
         objects = settings.output.dicom or OBJECTS
         self._settings = replace(settings, output=replace(settings.output, dicom=objects))
@@ -115,6 +124,7 @@ class Worker:
         sync_folder(folder)
         shutil.rmtree(old, ignore_errors=True)
         plan(folder, self._settings.node.deliver)
+        self._planned(study.id)
         return outcomes
 
     def _all(self, files: Sequence[Path], folder: Path) -> list[Outcome]:

@@ -60,7 +60,7 @@ class Listener:
             """Connections from other addresses are closed before a word is said."""
 
             def get_request(self) -> tuple[Any, Any]:
-                client, address = cast(socket.socket, self.socket).accept()
+                client, address = cast("socket.socket", self.socket).accept()
                 try:
                     if not is_allowed(str(address[0]), allowed):
                         tell("connection-refused", level=logging.WARNING, address=str(address[0]))

@@ -23,6 +23,7 @@ from hilum.provenance import Step
 from hilum.readers import from_array
 from hilum.segmentation.one_mask import Frame
 from hilum.training.any_run import RECIPE, begin, train
+from hilum.training.crossval import plan_folds
 from hilum.training.fit import LAST, Where
 from hilum.training.instances.films import InstanceFilms, numbered, target_of
 from hilum.training.instances.network import InstanceNetwork
@@ -245,3 +246,8 @@ def test_commands_train_and_export_what_onnx_runtime_runs(recipe, table, tmp_pat
 def test_several_devices_are_refused(recipe, table):
     with pytest.raises(SettingsError, match="one device"):
         begin(recipe, [table], where=Where(devices=2, kind="cpu"))
+
+
+def test_a_cross_validation_says_what_to_do_in_its_place(recipe, table, tmp_path):
+    with pytest.raises(SettingsError, match="--fold-file FILE --fold N"):
+        plan_folds(recipe, [table], tmp_path, folds=2)

@@ -17,6 +17,7 @@ from hilum.errors import Error
 COMMANDS = (
     "analyse",
     "batch",
+    "report",
     "series",
     "score",
     "project",

@@ -163,6 +163,10 @@ def test_the_list_needs_no_file() -> None:
 @pytest.mark.slow
 def test_imported_networks_analyse_a_film(small, tmp_path, monkeypatch) -> None:
     lungs = old_file("lungs/PAN", tmp_path / "lungs.pth")
+    state = torch.load(lungs, weights_only=True)
+    state["segmentation_head.0.weight"] *= 1e-6  # weights by rule answer in thousands, which 16 bits round too far
+    state["segmentation_head.0.bias"][:] = 2.0  # lung, wherever it looks
+    torch.save(state, lungs)
     chosen = ["models", "import", str(lungs), "--as", "two-stage/lungs/PAN", "-o", str(tmp_path / "models" / "pan")]
     told = CliRunner().invoke(app, chosen)
     assert told.exit_code == 0, told.output
@@ -174,9 +178,6 @@ def test_imported_networks_analyse_a_film(small, tmp_path, monkeypatch) -> None:
     assert card.recipe == "two-stage/lesions/PSPNet"
     monkeypatch.setenv("HILUM_MODELS", str(tmp_path / "models"))
     settings = resolve(overrides={"models.cxr_lungs": "pan", "models.cxr_lesions": "pspnet", "gate.enabled": False})
-    try:
-        case = analyse(demo_film(0).image, settings=settings)
-    except Refused as error:  # weights by rule need not find any lung
-        assert error.code == "no-lungs"  # noqa: PT017
-    else:
-        assert case.scores["six-zone"].settings["threshold"] == 0.38
+    case = analyse(demo_film(0).image, settings=settings)
+    assert case.lungs.mask("right-lung").any()
+    assert case.scores["six-zone"].settings["threshold"] == 0.38

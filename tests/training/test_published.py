@@ -16,7 +16,7 @@ import torch
 from click.testing import CliRunner
 
 from hilum.cli.app import app
-from hilum.errors import ModelMismatch, Refused, UnknownModel
+from hilum.errors import ModelMismatch, UnknownModel
 from hilum.models.card import read_card
 from hilum.phantom import demo_film
 from hilum.pipeline import analyse

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from hilum.errors import ModelError
 from hilum.models.card_writer import write_table
+from hilum.models.engines import load_onnxruntime
 
 from .network import InstanceNetwork
 from .predict import open_detector
@@ -90,6 +90,7 @@ def example(size: int) -> Tensor:
 
 def _compare(whole: nn.Module, file: Path, film: Tensor) -> None:
     """ModelError if the file gives other instances than torch, on the film or its mirror image."""
+    onnxruntime = load_onnxruntime()
     how: Any = onnxruntime.SessionOptions()
     how.log_severity_level = 3  # it warns of each mask that is pasted into the view, one after the other
     session: Any = onnxruntime.InferenceSession(str(file), how, providers=["CPUExecutionProvider"])

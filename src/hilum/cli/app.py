@@ -18,6 +18,7 @@ COMMANDS = (
     "analyse",
     "batch",
     "report",
+    "compare",
     "series",
     "score",
     "project",

@@ -153,7 +153,7 @@ def clock(seconds: float) -> Any:
             self.before, self.started = state_dict["spent"], time.process_time()
 
         def on_train_start(self, trainer: Any, *_: Any) -> None:
-            self.started = time.process_time()
+            self.started, self.steps = time.process_time(), trainer.global_step
             trainer.should_stop = self.spent >= seconds
 
         def on_train_batch_end(self, trainer: Any, *_: Any) -> None:

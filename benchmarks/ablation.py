@@ -52,7 +52,7 @@ from hilum.settings import RuntimeSettings
 from hilum.writers.nifti import write_nifti
 
 RECIPES = {
-    "miscnn-3d": "as published",
+    "miscnn-3d": "whole\nrecipe",
     "miscnn-3d-no-augmentation": "no augmen-\ntation",
     "miscnn-3d-no-preprocessing": "no prepro-\ncessing",
     "miscnn-3d-neither": "neither",

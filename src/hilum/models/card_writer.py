@@ -20,7 +20,7 @@ def write_card(card: Card, path: Path) -> None:
 
 
 def write_table(settings: Any, path: Path) -> None:
-    """Write a dataclass of settings so that :func:`~hilum.models.structure.build` gives it back from the file's table."""
+    """Write a dataclass of settings, which :func:`~hilum.models.structure.build` gives back from the file's table."""
     path.write_text("\n".join(_table(_entries(settings), ())) + "\n", encoding="utf-8", newline="\n")
 
 

@@ -50,7 +50,6 @@ class Listener:
 
     def __init__(self, queue: Queue, settings: NodeSettings) -> None:
         from pynetdicom import _config, evt
-        from pynetdicom.ae import ApplicationEntity
         from pynetdicom.transport import ThreadedAssociationServer
 
         _config.STORE_RECV_CHUNKED_DATASET = True  # objects go to a file as they come, and not into memory
@@ -75,14 +74,7 @@ class Listener:
                 return client, address
 
         self._queue = queue
-        entity = ApplicationEntity(ae_title=settings.ae_title)
-        entity.maximum_associations = settings.associations
-        entity.require_called_aet = True
-        entity.require_calling_aet = list(settings.allow_ae)
-        entity.network_timeout = entity.dimse_timeout = 120
-        entity.add_supported_context("1.2.840.10008.1.1")
-        for sop_class in CLASSES:
-            entity.add_supported_context(sop_class, list(SYNTAXES))
+        entity = _entity(settings)
         handlers: list[Any] = [(evt.EVT_C_STORE, self._store), (evt.EVT_REJECTED, _rejected)]
         try:
             self._server: Any = entity.make_server(
@@ -121,3 +113,18 @@ class Listener:
 
 def _rejected(event: Event) -> None:
     tell("association-rejected", level=logging.WARNING, address=str(event.assoc.requestor.address))
+
+
+def _entity(settings: NodeSettings) -> Any:
+    """Who the node is to its senders, and what it takes of them."""
+    from pynetdicom.ae import ApplicationEntity
+
+    entity = ApplicationEntity(ae_title=settings.ae_title)
+    entity.maximum_associations = settings.associations
+    entity.require_called_aet = True
+    entity.require_calling_aet = list(settings.allow_ae)
+    entity.network_timeout = entity.dimse_timeout = 120
+    entity.add_supported_context("1.2.840.10008.1.1")
+    for sop_class in CLASSES:
+        entity.add_supported_context(sop_class, list(SYNTAXES))
+    return entity

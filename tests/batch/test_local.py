@@ -14,9 +14,9 @@ import pytest
 
 from hilum.batch import local
 from hilum.batch.local import INTERNAL_ERROR, Outcome, analyse_all, failure_code, require_writable
-from hilum.errors import GridMismatch, NotAnImage, Refused, UnsafeArchive, WriteError
+from hilum.errors import GridMismatch, IncompleteSeries, NotAnImage, Refused, UnsafeArchive, WriteError
 from hilum.geometry import Grid, PlaneGrid, VolumeGrid
-from hilum.settings import RuntimeSettings, Settings
+from hilum.settings import OutputSettings, RuntimeSettings, Settings
 
 Tables = list[tuple[Outcome, ...]]
 
@@ -201,6 +201,13 @@ def test_our_errors_are_outcomes(tables: Tables, tmp_path: Path, error: Any, cod
     assert (bad.code, bad.message, bad.folder, bad.source) == (code, str(error), None, "bad.png")
     assert summary.failed == (bad,)
     assert failure_code(error) == code
+
+
+def test_what_is_wrong_with_an_image_is_told_before_what_its_headers_lack(tables: Tables, tmp_path: Path) -> None:
+    settings = Settings(output=OutputSettings(dicom=("sr",)))
+    entries = [FakeEntry("gap", failing(IncompleteSeries("A slice is missing.")))]
+    summary = analyse_all(entries, tmp_path, settings)
+    assert [outcome.code for outcome in summary.failed] == ["incomplete-series"]
 
 
 def test_defects_are_outcomes_and_logged(tables: Tables, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -214,11 +214,11 @@ def analyse_one(
     source = str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
     try:
         with ExitStack() as held:
-            headers = _headers(entry, settings)
             has_turn = _is_likely_volume(entry)
             if has_turn:
                 held.enter_context(turn)
             image = entry.open()
+            headers = _headers(entry, settings)
             if not has_turn and isinstance(image.grid, VolumeGrid):
                 held.enter_context(turn)
             given = None if lobes is None else lobes(image)
@@ -238,7 +238,7 @@ def analyse_one(
 
 
 def _headers(entry: Entry, settings: Settings) -> DicomSource | None:
-    """The DICOM headers that results in DICOM need; an error before any work if they cannot be had."""
+    """The DICOM headers that results in DICOM need; an error before any analysis if they cannot be had."""
     if not settings.output.dicom:
         return None
     from hilum.readers.dicom_source import dicom_source

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.measurement import NotMeasured
+from hilum.segmentation.postprocess import numbered_parts
+from hilum.segmentation.solids import parts_of
 
 LEAST_SHARE = 0.1
 """Share of a lesion that the other mask has to cover for it to count: touching it somewhere is not finding it."""
@@ -83,9 +84,7 @@ def _covered(mask: NDArray[np.bool_], other: NDArray[np.bool_], least_share: flo
     """How many parts a mask has, and of how many the other holds at least that share."""
     if not mask.any():
         return 0, 0
-    # As numbers: of a plane of truth values, cc3d 4.1 gives some pixels at the left edge of the background a part, too.
-    numbers = np.ascontiguousarray(mask).view(np.uint8)
-    parts = np.asarray(cc3d.connected_components(numbers, connectivity=8 if mask.ndim == 2 else 26))
+    parts = numbered_parts(mask, connectivity=8) if mask.ndim == 2 else parts_of(mask, connectivity=26)[0]
     sizes = np.bincount(parts.ravel())[1:]
     held = np.bincount(parts[other], minlength=len(sizes) + 1)[1:]
     return len(sizes), int(np.count_nonzero((held > 0) & (held >= least_share * sizes)))

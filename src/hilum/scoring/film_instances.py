@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.segmentation.postprocess import numbered_parts
 from hilum.segmentation.zones import ZONES, zones
 
 LEAST_INSTANCE_SHARE = 5e-4
@@ -96,10 +96,9 @@ def connected_instances(
 
 def parts_of(mask: NDArray[np.bool_], least_px: float = 1) -> Iterator[NDArray[np.bool_]]:
     """Connected parts of a plane that have at least so many pixels; corners connect."""
-    numbers = np.ascontiguousarray(mask).view(np.uint8)
     if not mask.any():
         return
-    labelled = np.asarray(cc3d.connected_components(numbers, connectivity=8))
+    labelled = numbered_parts(mask, connectivity=8)
     for number, size in enumerate(np.bincount(labelled.ravel())[1:], start=1):
         if size >= least_px:
             yield labelled == number

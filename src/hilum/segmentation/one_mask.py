@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
@@ -23,7 +22,7 @@ from hilum.provenance import Json, Step
 
 from .lesions import LesionStage
 from .lungs import LEAST_INSIDE, LEAST_LUNG_SHARE, LungStage
-from .postprocess import filled, grown, parts_of_at_least
+from .postprocess import filled, grown, numbered_parts, parts_of_at_least
 
 HALF = 0.5
 """From this probability on a pixel counts, unless the card has another threshold for the channel."""
@@ -199,8 +198,7 @@ def sides(lung: Mask, aspect: float = 1.0) -> tuple[Mask, Mask]:
         return nothing, nothing
     first, last = _extent(lung, 1)
     top, bottom = _extent(lung, 0)
-    # As numbers: of a plane of truth values, cc3d 4.1 gives some pixels at the left edge of the background a part, too.
-    numbers = np.asarray(cc3d.connected_components(np.ascontiguousarray(lung).view(np.uint8), connectivity=8))
+    numbers = numbered_parts(lung, connectivity=8)
     if (last - first) * aspect < WIDE * (bottom - top) and not _are_beside(numbers):
         is_right = float(np.flatnonzero(lung.any(axis=0)).mean()) < (lung.shape[1] - 1) / 2
         return (lung, nothing) if is_right else (nothing, lung)

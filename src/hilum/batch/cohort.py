@@ -24,6 +24,7 @@ from hilum.models.catalogue import card, default_for
 from hilum.provenance import Json
 from hilum.readers import Entry
 from hilum.settings import Settings, as_json
+from hilum.writers.csv_file import write_csv
 from hilum.writers.tables import TABLE, safe_cell, write_results
 from hilum.writers.whole import MARKER, whole_file
 
@@ -235,14 +236,8 @@ def _write_tables(cohort: Cohort, journal: Journal, output: Path, *, worked_on: 
 
 
 def _write_failures(failed: Iterable[Outcome], output: Path) -> None:
-    with (
-        whole_file(output / FAILURES) as unfinished,
-        unfinished.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("case", "code", "message", "source"))
-        for each in failed:
-            table.writerow([safe_cell(cell) for cell in (each.name, each.code, each.message, each.source)])
+    rows = ([safe_cell(cell) for cell in (each.name, each.code, each.message, each.source)] for each in failed)
+    write_csv(output / FAILURES, ("case", "code", "message", "source"), rows, errors="backslashreplace")
 
 
 def _require_pyarrow() -> None:

@@ -10,7 +10,6 @@ half-width of a change is the sum of both. Neither knows of another breath, and 
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,8 +20,9 @@ from typing import Any, Literal
 from hilum.errors import ModelError, ReadError
 from hilum.models.card import Card
 from hilum.models.catalogue import card, names
+from hilum.writers.csv_file import write_csv
 from hilum.writers.tables import safe_cell
-from hilum.writers.whole import MARKER, whole_file
+from hilum.writers.whole import MARKER
 
 Verdict = Literal["more", "less", "within error", ""]
 """Of a change: beyond the error, within it, or nothing known."""
@@ -105,17 +105,14 @@ def compare(folders: Sequence[Path]) -> tuple[Change, ...]:
 
 def write_changes(changes: Iterable[Change], path: Path, titles: Sequence[str]) -> None:
     """Write changes as CSV, with a column of values for each result; WriteError if it cannot be written."""
-    with (
-        whole_file(path) as unfinished,
-        unfinished.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        table = csv.writer(file, lineterminator="\n")
-        heads = (*(safe_cell(title) for title in titles), "change", "error", "verdict")
-        table.writerow(("what", "region", "unit", *heads))
-        for each in changes:
-            cells = (*each.values, each.change, each.error)
-            numbers = ["" if value is None else f"{value:.6g}" for value in cells]
-            table.writerow((each.what, each.region, each.unit, *numbers, each.verdict))
+
+    def row(each: Change) -> tuple[str, ...]:
+        cells = (*each.values, each.change, each.error)
+        numbers = ["" if value is None else f"{value:.6g}" for value in cells]
+        return each.what, each.region, each.unit, *numbers, each.verdict
+
+    heads = ("what", "region", "unit", *(safe_cell(title) for title in titles), "change", "error", "verdict")
+    write_csv(path, heads, map(row, changes), errors="backslashreplace")
 
 
 def _result(folder: Path) -> dict[str, Any]:

@@ -33,13 +33,9 @@ def write_cases(table: CaseTable, path: Path) -> None:
     WriteError
         The file could not be written.
     """
-    from hilum.writers.whole import whole_file
+    from hilum.writers.csv_file import write_records
 
-    columns = _columns(table)
-    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(_row(case, path.absolute().parent) for case in table)
+    write_records(path, _columns(table), (_row(case, path.absolute().parent) for case in table))
 
 
 def is_case_table(path: Path) -> bool:

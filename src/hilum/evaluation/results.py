@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from hilum.measurement import NotMeasured
 from hilum.provenance import Json
+from hilum.writers.csv_file import write_records
 from hilum.writers.whole import whole_file
 
 from .bootstrap import Interval
@@ -72,18 +72,22 @@ def write_results(results: Results, folder: Path) -> None:
         A file could not be written.
     """
     measures = list(results.judgements[0].values) if results.judgements else []
-    _table(folder / CASES, (*_WHERE, *measures, "failure"), (_case_row(each) for each in results.judgements))
-    _table(folder / "summary.csv", tuple(_line_row(_EMPTY_LINE)), (_line_row(line) for line in results.lines))
-    _table(folder / "problems.csv", tuple(_problem_row(_NO_PROBLEM)), (_problem_row(p) for p in results.problems))
+    write_records(folder / CASES, (*_WHERE, *measures, "failure"), (_case_row(each) for each in results.judgements))
+    write_records(folder / "summary.csv", tuple(_line_row(_EMPTY_LINE)), (_line_row(line) for line in results.lines))
+    write_records(
+        folder / "problems.csv", tuple(_problem_row(_NO_PROBLEM)), (_problem_row(p) for p in results.problems)
+    )
     if results.comparisons:
         rows = [_comparison_row(each) for each in results.comparisons]
-        _table(folder / "comparison.csv", tuple(rows[0]), rows)
-    for name, text in (
-        (SUMMARY, json.dumps(as_json(results), indent=2, ensure_ascii=False) + "\n"),
-        ("summary.md", as_markdown(results)),
-    ):
+        write_records(folder / "comparison.csv", tuple(rows[0]), rows)
+    write_summary(folder, as_json(results), as_markdown(results))
+
+
+def write_summary(folder: Path, table: dict[str, Json], text: str) -> None:
+    """Write ``summary.json`` and ``summary.md``; WriteError if they cannot be written."""
+    for name, content in ((SUMMARY, json.dumps(table, indent=2, ensure_ascii=False) + "\n"), ("summary.md", text)):
         with whole_file(folder / name) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+            unfinished.write_text(content, encoding="utf-8")
 
 
 def as_json(results: Results) -> dict[str, Json]:
@@ -181,10 +185,11 @@ def _comparison_cells(each: Comparison) -> tuple[str, ...]:
     head = (f"{each.second} less {each.first}", each.structure, MEASURES[each.measure].title)
     value, p = each.paired.difference, each.paired.p_value
     interval = f"{value.low:+.3f} to {value.high:+.3f}"
-    return (*head, f"{value.estimate:+.3f}", interval, str(value.n_patients), _p_text(p))
+    return (*head, f"{value.estimate:+.3f}", interval, str(value.n_patients), p_text(p))
 
 
-def _p_text(p: float | NotMeasured) -> str:
+def p_text(p: float | NotMeasured) -> str:
+    """A p value for people."""
     if isinstance(p, NotMeasured):
         return "-"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
@@ -254,10 +259,3 @@ def _comparison_row(each: Comparison) -> dict[str, Json]:
 
 def _yes(value: bool) -> str:
     return "yes" if value else ""
-
-
-def _table(path: Path, heads: Sequence[str], rows: Iterable[dict[str, Json]]) -> None:
-    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, heads, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hilum.measurement import NotMeasured
 from hilum.provenance import Json
 from hilum.scoring import DEFINITIONS
-from hilum.writers.whole import whole_file
+from hilum.writers.csv_file import write_records
 
 from .bootstrap import Interval
-from .results import SUMMARY, markdown
+from .results import markdown, p_text, write_summary
 from .scores import READER_PAIR, STATISTICS, ScoreComparison, ScoreLine, ScoreResults
 
 SCHEMA = "hilum-scores-1"
@@ -34,12 +32,7 @@ def write_score_results(results: ScoreResults, folder: Path) -> None:
     """
     _table(folder / SCORES, _case_rows(results))
     _table(folder / "summary.csv", [_line_row(line) for line in results.lines])
-    for name, text in (
-        (SUMMARY, json.dumps(as_json(results), indent=2, ensure_ascii=False) + "\n"),
-        ("summary.md", as_markdown(results)),
-    ):
-        with whole_file(folder / name) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+    write_summary(folder, as_json(results), as_markdown(results))
 
 
 def as_json(results: ScoreResults) -> dict[str, Json]:
@@ -123,10 +116,8 @@ def _text(value: Json) -> str:
 
 
 def _comparison_cells(each: ScoreComparison) -> tuple[str, ...]:
-    p = each.errors.p_value
-    told = "-" if isinstance(p, NotMeasured) else "< 0.001" if p < 0.001 else f"{p:.3f}"
     statistics = (_cell(each.statistics[name], "+") for name in _COMPARED)
-    return f"{each.second} less {each.first}", each.group, told, *statistics
+    return f"{each.second} less {each.first}", each.group, p_text(each.errors.p_value), *statistics
 
 
 def _line_row(line: ScoreLine) -> dict[str, Json]:
@@ -191,7 +182,4 @@ def _case_rows(results: ScoreResults) -> list[dict[str, Json]]:
 
 def _table(path: Path, rows: Iterable[dict[str, Json]]) -> None:
     made = list(rows)
-    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(made[0]), restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(made)
+    write_records(path, list(made[0]), made)

@@ -7,7 +7,7 @@ A sweep is a function of a table alone: a row a film, with what readers scored a
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from hilum.measurement import NotMeasured
 from hilum.models.card import CARD, read_card
 from hilum.models.card_writer import write_card
 from hilum.segmentation.zones import ZONES
-from hilum.writers.whole import whole_file
+from hilum.writers.csv_file import write_csv
 
 from .agreement import (
     Series,
@@ -220,21 +220,18 @@ def _number(row: Mapping[str, str], name: str, path: Path) -> float:
 
 def write_zones(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write a table of zones; each row has the keys :data:`COLUMNS`."""
-    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([row[name] for name in COLUMNS] for row in rows)
+    write_csv(path, COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
 
 
 def write_sweep(result: Sweep, path: Path) -> None:
     """Write the curves as CSV: a row a threshold, a column a measure; what is not measured is empty."""
-    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("threshold", *result.curves))
-        for place, threshold in enumerate(THRESHOLDS):
-            values = (curve[place] for curve in result.curves.values())
-            cells = ("" if isinstance(value, NotMeasured) else f"{value:.6f}" for value in values)
-            writer.writerow((f"{threshold:.2f}", *cells))
+
+    def cells(place: int) -> Iterator[str]:
+        values = (curve[place] for curve in result.curves.values())
+        return ("" if isinstance(value, NotMeasured) else f"{value:.6f}" for value in values)
+
+    rows = ((f"{threshold:.2f}", *cells(place)) for place, threshold in enumerate(THRESHOLDS))
+    write_csv(path, ("threshold", *result.curves), rows)
 
 
 def as_text(result: Sweep) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch.utils.data import Dataset
 
 from hilum.errors import SettingsError
 from hilum.models.card_writer import write_table
+from hilum.writers.csv_file import write_csv
 
 from .cost import Cost, cost_of
 from .fit import Where, fit, plan
@@ -103,11 +103,7 @@ class Begun:
     def find_rate(self, output: Path, steps: int = 100) -> str:
         """Look for a learning rate; a table goes to ``output``, and a sentence comes back."""
         rates, losses = self._raise_rate(steps)
-        output.mkdir(parents=True, exist_ok=True)
-        with (output / RATES).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("rate", "loss"))
-            writer.writerows(zip(rates, losses, strict=True))
+        write_csv(output / RATES, ("rate", "loss"), zip(rates, losses, strict=True))
         return f"{suggested(rates, losses):.2g}"
 
     def _raise_rate(self, steps: int) -> tuple[list[float], list[float]]:

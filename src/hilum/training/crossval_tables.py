@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from hilum.errors import ReadError
 from hilum.evaluation.bootstrap import Interval, bootstrap
+from hilum.writers.csv_file import write_csv
 from hilum.writers.whole import whole_file
 
 RESULT = "result.json"
@@ -161,7 +161,7 @@ def write_tables(results: Sequence[FoldResult], folder: Path) -> list[Summary]:
     """Write the three tables of the folds that are finished; gives what stands in the last."""
     ordered = sorted(results, key=lambda result: result.fold)
     figures = list(dict.fromkeys(name for result in ordered for case in result.cases for name in case.figures))
-    _write(
+    write_csv(
         folder / DETAILED,
         ("fold", "case", "patient", *figures, "reason"),
         (
@@ -171,7 +171,7 @@ def write_tables(results: Sequence[FoldResult], folder: Path) -> list[Summary]:
         ),
     )
     pooled = list(dict.fromkeys(name for result in ordered for name in result.figures))
-    _write(
+    write_csv(
         folder / FOLDS,
         (
             "fold",
@@ -183,7 +183,7 @@ def write_tables(results: Sequence[FoldResult], folder: Path) -> list[Summary]:
         (_fold_row(result, pooled, figures) for result in ordered),
     )
     made = summaries(ordered)
-    _write(folder / FINAL, list(Summary.__dataclass_fields__), (map(_cell, asdict(each).values()) for each in made))
+    write_csv(folder / FINAL, list(Summary.__dataclass_fields__), (map(_cell, asdict(each).values()) for each in made))
     return made
 
 
@@ -200,13 +200,6 @@ def _cell(value: object) -> object:
     if value is None:
         return ""
     return f"{value:.6f}" if isinstance(value, float) else value
-
-
-def _write(path: Path, head: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
-    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows(rows)
 
 
 def as_text(made: Sequence[Summary]) -> str:

@@ -6,7 +6,6 @@ trial has a folder of its own. What kept a trial from being finished, want of me
 
 from __future__ import annotations
 
-import csv
 import gc
 import hashlib
 import itertools
@@ -29,6 +28,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from hilum.datasets.split import Split, write_split
 from hilum.errors import SettingsError
 from hilum.models.card_writer import as_toml
+from hilum.writers.csv_file import write_csv
 from hilum.writers.whole import whole_file
 
 from .any_run import begin
@@ -261,13 +261,13 @@ def best_of(space: SearchSpace, found: Sequence[TrialOutcome]) -> TrialOutcome |
 def write_outcomes(space: SearchSpace, found: Sequence[TrialOutcome], output: Path) -> None:
     """Write the table of the trials, and the recipe of the best one."""
     keys = [setting.key for setting in space.settings]
-    with whole_file(output / TRIALS) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("trial", "state", space.watch, *keys, "reason"))
-        for each in found:
-            value = "" if each.value is None else f"{each.value:.6f}"
-            settings = (_text(each.values[key]) if key in each.values else "" for key in keys)
-            writer.writerow((each.number, each.state, value, *settings, each.reason))
+
+    def row(each: TrialOutcome) -> tuple[object, ...]:
+        value = "" if each.value is None else f"{each.value:.6f}"
+        settings = (_text(each.values[key]) if key in each.values else "" for key in keys)
+        return each.number, each.state, value, *settings, each.reason
+
+    write_csv(output / TRIALS, ("trial", "state", space.watch, *keys, "reason"), map(row, found))
     best = best_of(space, found)
     if best is not None:
         table = _with_tuples(as_table(_recipe(space, best.values)))

@@ -6,7 +6,6 @@ spreadsheet would take for a formula gets an apostrophe in front.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,7 +16,8 @@ from hilum.geometry import Side
 from hilum.image import LOBES
 from hilum.segmentation.zones import ZONES
 
-from .whole import MARKER, whole_file
+from .csv_file import write_records
+from .whole import MARKER
 
 TABLE = "results.csv"
 """Name of the table in the output folder."""
@@ -139,16 +139,13 @@ def write_results(
         The table could not be written; what stood in its place before still does.
     """
     columns = (*COLUMNS, *dict.fromkeys(column for cells in further.values() for column in cells))
+
+    def record(row: Row) -> dict[str, Any]:
+        cells = {column: safe_cell(cell) for column, cell in _cells(row)}
+        return {**cells, **{name: safe_cell(cell) for name, cell in further.get(row.name, {}).items()}}
+
     path = output / TABLE
-    with (
-        whole_file(path) as unfinished,
-        unfinished.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        table.writeheader()
-        for row in rows:
-            cells = {column: safe_cell(cell) for column, cell in _cells(row)}
-            table.writerow({**cells, **{name: safe_cell(cell) for name, cell in further.get(row.name, {}).items()}})
+    write_records(path, columns, map(record, rows), errors="backslashreplace")
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image as Picture
 
 from hilum.datasets.explore.page import render
+from hilum.writers.csv_file import write_csv
 from hilum.writers.strokes import FILL, draw_structures
 from hilum.writers.whole import whole_file
 
@@ -60,11 +60,8 @@ def write_review(films: Sequence[Reviewed], folder: Path) -> None:
     page = render("annotate.html.j2", films=ordered)
     with whole_file(folder / PAGE) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
-    with whole_file(folder / TABLE) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("case", "mask", "doubt", "note", "verdict"))
-        for film in ordered:
-            writer.writerows((film.key, kind, f"{film.doubt:.3f}", film.note, "") for kind in film.masks)
+    rows = ((film.key, kind, f"{film.doubt:.3f}", film.note, "") for film in ordered for kind in film.masks)
+    write_csv(folder / TABLE, ("case", "mask", "doubt", "note", "verdict"), rows)
 
 
 def _picture(made: Annotated) -> str:

@@ -28,6 +28,7 @@ import numpy as np
 
 from hilum.errors import Error, ReadError, SettingsError, UnsupportedFormat
 from hilum.registry import unknown
+from hilum.writers.csv_file import write_csv
 from hilum.writers.whole import whole_file
 
 from .parts import FOLD, Split
@@ -256,13 +257,8 @@ def _scoring_names(folder: Path) -> Iterator[str]:
 def _write_scoring(split: Split, path: Path) -> None:
     _only(split, "covid-scoring", *_NAMED)
     for name in _NAMED:
-        with (
-            whole_file(path / name / _METADATA) as unfinished,
-            unfinished.open("w", encoding="utf-8", newline="") as file,
-        ):
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(_COLUMNS)
-            writer.writerows(_dataset_and_file(case) for case in split.parts.get(name, ()))
+        rows = (_dataset_and_file(case) for case in split.parts.get(name, ()))
+        write_csv(path / name / _METADATA, _COLUMNS, rows)
 
 
 def _dataset_and_file(name: str) -> tuple[str, str]:

@@ -59,12 +59,13 @@ class Dicom:
             _check(dataset, content, settings)
             return _image(dataset, content)
         except BROKEN as error:
-            # What pydicom says may quote the header, and with it the patient's name.
-            raise content.error(
-                NotAnImage,
-                f"it begins as a DICOM file, but it is damaged or cut short ({type(error).__name__})",
-                "Export it again.",
-            ) from error
+            raise damaged(content, error) from error
+
+
+def damaged(content: Content, error: Exception) -> NotAnImage:
+    """The error for a file that pydicom stumbles over; what it says may quote the header, and the patient's name."""
+    found = f"it begins as a DICOM file, but it is damaged or cut short ({type(error).__name__})"
+    return content.error(NotAnImage, found, "Export it again.")
 
 
 def is_dicom(head: bytes) -> bool:

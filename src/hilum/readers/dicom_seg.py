@@ -360,8 +360,4 @@ def parsed(content: Content, settings: ReadSettings) -> Dataset:
         dicom.check_deflated(content, settings)
         return dicom.parse(content.data)
     except BROKEN as error:
-        raise content.error(
-            NotAnImage,
-            f"it begins as a DICOM file, but it is damaged or cut short ({type(error).__name__})",
-            "Export it again.",
-        ) from error
+        raise dicom.damaged(content, error) from error

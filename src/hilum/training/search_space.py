@@ -64,7 +64,22 @@ class Pruner:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchSpace:
+class _Plain:
+    """The keys of a space that are no settings of a recipe; their meanings are those of :class:`SearchSpace`."""
+
+    name: str
+    recipe: str
+    trials: int
+    watch: str = "val/dice"
+    rises: bool = True
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    seed: int = 0
+    share: float = 1.0
+    pruner: Pruner = field(default_factory=Pruner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSpace(_Plain):
     """Everything about a search.
 
     Attributes
@@ -82,20 +97,11 @@ class SearchSpace:
     settings : those that vary
     """
 
-    name: str
-    recipe: str
-    trials: int
     settings: tuple[Setting, ...]
-    watch: str = "val/dice"
-    rises: bool = True
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
-    seed: int = 0
-    share: float = 1.0
-    pruner: Pruner = field(default_factory=Pruner)
     fixed: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-_PLAIN = ("name", "recipe", "trials", "watch", "rises", "sampler", "seed", "share", "pruner")
+_PLAIN = tuple(item.name for item in fields(_Plain))
 _SETTING = ("choices", "low", "high", "step", "log")
 
 
@@ -138,23 +144,8 @@ def space_of(table: Mapping[str, Any]) -> SearchSpace:
         raise ValueError("the sampler 'grid' needs choices, or ranges with a step, for every setting.")
     if not (made.trials >= 1 and 0 < made.share <= 1):
         raise ValueError(f"trials has to be 1 or more and share within 0 to 1; found {made.trials} and {made.share}.")
-    told: dict[str, Any] = {item.name: getattr(made, item.name) for item in fields(made)}
+    told: dict[str, Any] = {name: getattr(made, name) for name in _PLAIN}
     return SearchSpace(**told, settings=settings, fixed=dict(table.get("fixed", {})))
-
-
-@dataclass(frozen=True, slots=True)
-class _Plain:
-    """The keys of a space that are no settings of a recipe; their meanings are those of :class:`SearchSpace`."""
-
-    name: str
-    recipe: str
-    trials: int
-    watch: str = "val/dice"
-    rises: bool = True
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
-    seed: int = 0
-    share: float = 1.0
-    pruner: Pruner = field(default_factory=Pruner)
 
 
 def _entries(table: Any) -> list[tuple[str, Any]]:

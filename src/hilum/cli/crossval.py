@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hilum.cli.talk import TalkingCommand
-from hilum.cli.train import ANY, changes_of
+from hilum.cli.train import ANY, changes_of, save_every_option, threads_option
 from hilum.errors import MissingExtra
 
 SOME_FAILED = 3
@@ -29,12 +29,8 @@ SOME_FAILED = 3
 @click.option("--ray", default="", metavar="ADDRESS", help="Run folds at once on a Ray cluster; 'local' starts one.")
 @click.option("--gpus", default=0.0, show_default=True, type=float, help="Of the cluster, for each fold.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option(
-    "--threads", default=0, show_default=True, type=click.IntRange(min=0), help="Of torch; 0: its own choice."
-)
-@click.option(
-    "--save-every", default=100, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints."
-)
+@threads_option
+@save_every_option
 @click.pass_context
 def command(
     context: click.Context,

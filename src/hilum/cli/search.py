@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hilum.cli.talk import TalkingCommand
-from hilum.cli.train import ANY
+from hilum.cli.train import ANY, threads_option
 from hilum.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def _list(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
 @click.option("--ray", default="", metavar="ADDRESS", help="Run trials at once on a Ray cluster; 'local' starts one.")
 @click.option("--gpus", default=0.0, show_default=True, type=float, help="Of the cluster, for each trial.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option(
-    "--threads", default=0, show_default=True, type=click.IntRange(min=0), help="Of torch; 0: its own choice."
-)
+@threads_option
 @click.pass_context
 def command(
     context: click.Context, *, space: str, data: tuple[Path, ...], output: Path, trials: int | None, **options: Any

@@ -46,6 +46,14 @@ def changes_of(assignments: tuple[str, ...]) -> dict[str, Any]:
     return made
 
 
+threads_option = click.option(
+    "--threads", default=0, show_default=True, type=click.IntRange(min=0), help="Of torch; 0: its own choice."
+)
+save_every_option = click.option(
+    "--save-every", default=100, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints."
+)
+
+
 @click.command("train", cls=TalkingCommand)
 @click.argument("recipe")
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Name all recipes.")
@@ -75,15 +83,11 @@ def changes_of(assignments: tuple[str, ...]) -> dict[str, Any]:
 @click.option(
     "--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]), help="Their kind."
 )
-@click.option(
-    "--threads", default=0, show_default=True, type=click.IntRange(min=0), help="Of torch; 0: its own choice."
-)
+@threads_option
 @click.option(
     "--workers", default=0, show_default=True, type=click.IntRange(min=0), help="Processes that prepare samples."
 )
-@click.option(
-    "--save-every", default=100, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints."
-)
+@save_every_option
 @click.option("--cost", is_flag=True, help="Say what the training would cost, and do not train.")
 @click.option("--find-rate", is_flag=True, help="Look for a learning rate, and do not train.")
 @click.pass_context

@@ -1,0 +1,7 @@
+export function AuditPage() {
+  return (
+    <main id="main">
+      <h1>Audit</h1>
+    </main>
+  );
+}

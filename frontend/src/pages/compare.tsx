@@ -1,0 +1,7 @@
+export function ComparePage() {
+  return (
+    <main id="main">
+      <h1>Compare</h1>
+    </main>
+  );
+}

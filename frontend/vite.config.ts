@@ -1,0 +1,17 @@
+import { defineConfig } from "vite";
+
+// The page is built into the Python package. Nothing is inlined (the content-security policy allows no inline script
+// or style), and nothing points to another host.
+export default defineConfig({
+  esbuild: { jsx: "automatic", jsxImportSource: "preact" },
+  build: {
+    outDir: "../src/hilum/web/static",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 2500, // NiiVue, loaded by the pages that show images
+  },
+  // `npm run dev` beside a running `hilum serve`
+  server: { proxy: { "/api": "http://127.0.0.1:8042" } },
+});

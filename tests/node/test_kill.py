@@ -43,9 +43,7 @@ class Process:
 
     def stop(self) -> int:
         self.process.terminate()
-        status = self.process.wait(60)
-        self.log.close()
-        return status
+        return self.process.wait(60)
 
 
 def states(spool: Path) -> list[str]:
@@ -82,7 +80,7 @@ def test_killed_during_twenty_arriving_studies_all_end_once(films, receiver, tmp
     finally:
         stop.set()
         sender.join()
-        second.process.kill()
+        second.kill()
     assert 8 <= acknowledged <= 20
     queue = Queue(spool, limit_bytes=1e12)
     assert [study.state for study in queue.studies()] == ["done"] * 20

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import ssl
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from io import StringIO
@@ -39,6 +41,27 @@ def echo(port: int, *, calling: str = "SENDER", called: str = "HILUM", tls=None)
     answer = link.send_c_echo()
     link.release()
     return answer.Status == 0
+
+
+LOADED = """
+import sys
+from hilum.node import Node
+from hilum.settings import resolve
+
+made = Node(resolve(environment={}, overrides={"node.spool": sys.argv[1]}))
+before = set(sys.modules)
+import dicomweb_client.web, pynetdicom.ae, pynetdicom.events, pynetdicom.transport, requests
+
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_network_libraries_are_loaded_before_the_parts_have_their_threads(tmp_path) -> None:
+    made = subprocess.run(
+        [sys.executable, "-W", "error::ImportWarning", "-c", LOADED, str(tmp_path / "spool")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert made.stdout.strip() == "[]"
 
 
 def test_a_film_becomes_results_at_the_destination_and_nothing_is_said_of_the_patient(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Sequence
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,23 @@ from hilum.settings import NodeSettings
 if TYPE_CHECKING:
     from dicomweb_client.web import DICOMwebClient
 
+LIBRARIES = ("dicomweb_client.web", "pynetdicom.ae", "pynetdicom.transport", "requests")
+"""Modules of the extra that the parts of the node take."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def require_extra() -> None:
-    """Raise MissingExtra unless the network libraries are installed."""
-    if not all(find_spec(name) for name in ("dicomweb_client", "pynetdicom")):
-        raise MissingExtra("hilum node", "dicom")
+    """Load the network libraries; MissingExtra unless they are installed.
+
+    Modules of pynetdicom import each other in a circle: two threads that begin to import it at the same time can each
+    meet a half-loaded module of the other's. So all of it is loaded here, before a part of the node has its thread.
+    """
+    try:
+        for name in LIBRARIES:
+            import_module(name)
+    except ImportError as error:
+        raise MissingExtra("hilum node", "dicom") from error
 
 
 def server_context(settings: NodeSettings) -> ssl.SSLContext | None:

@@ -180,6 +180,7 @@ class OutputSettings:
     ----------
     masks : formats of the mask files; a volume is written as NIfTI where PNG is asked for
     overlay : write ``overlay.png``
+    boxes : draw a box about each single lesion of a film on its overlay, with number and certainty
     report : write ``report.html``
     probability : write probability maps in 8 bits, 0 to 255: as PNG, and of a volume as NIfTI on its own grid
     dicom : DICOM objects to write of a DICOM input: segmentations, structured report, secondary capture, report as PDF
@@ -189,6 +190,7 @@ class OutputSettings:
 
     masks: tuple[Literal["png", "nifti", "nrrd"], ...] = ("png",)
     overlay: bool = True
+    boxes: bool = False
     report: bool = True
     probability: bool = False
     dicom: tuple[Literal["seg", "sr", "sc", "pdf"], ...] = ()
@@ -264,6 +266,42 @@ class NodeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The reader: a page on this machine to load, look, correct and sign off.
+
+    Attributes
+    ----------
+    folder : in which it keeps studies, and its worklist unless ``web.database`` says otherwise
+    host : address that it listens on; with any but this machine's own, people have to log in
+    port : that it listens on; 0 takes a free one
+    database : URL of the worklist, such as ``postgresql+psycopg://user@host/name``; empty for a file in the folder
+    login : people have to log in on this machine's own address, too
+    upload_gb : largest size of one upload
+    folder_gb : largest size of all studies
+    workers : studies in work at once
+    identities : take patient's number and study date from DICOM; otherwise a pseudonym stands for the number
+    session_hours : until one has to log in again
+    tls_cert : certificate in PEM; empty for connections in the clear
+    tls_key : its private key
+    allowed_hosts : names by which browsers may call it, beside ``web.host`` and this machine's own
+    """
+
+    folder: str = "hilum-reader"
+    host: str = "127.0.0.1"
+    port: int = 8042
+    database: str = ""
+    login: bool = False
+    upload_gb: float = 2.0
+    folder_gb: float = 50.0
+    workers: int = 1
+    identities: bool = False
+    session_hours: float = 12.0
+    tls_cert: str = ""
+    tls_key: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a run."""
 
@@ -276,6 +314,7 @@ class Settings:
     project: ProjectSettings = field(default_factory=ProjectSettings)
     output: OutputSettings = field(default_factory=OutputSettings)
     node: NodeSettings = field(default_factory=NodeSettings)
+    web: WebSettings = field(default_factory=WebSettings)
 
 
 def as_json(settings: Any) -> dict[str, Json]:

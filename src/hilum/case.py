@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.image import Image, LabelMap
 from hilum.measurement import Finding, NotMeasured
-from hilum.provenance import Step
+from hilum.provenance import ModelRef, Step
+from hilum.scoring.film_instances import FilmInstance
+from hilum.scoring.film_lesions import FilmLesion, detected_lesions
 from hilum.scoring.measure import Measures
 from hilum.scoring.score import Score
 
@@ -53,6 +55,7 @@ class Case:
     measures : volumes, densities and single lesions; CT only
     probability : by name (``opacity``...), on the image's grid, float32 in [0, 1], or uint8 0 to 255 on CT; only if
         asked for. ``consolidation`` of a CT is its share of opacity
+    instances : the single lesions of a film; those of a CT are among its measures
     """
 
     name: str
@@ -67,3 +70,27 @@ class Case:
     lobes: LabelMap | None = None
     measures: Measures = field(default_factory=Measures)
     probability: Mapping[str, NDArray[np.float32] | NDArray[np.uint8]] = field(default_factory=dict)
+    instances: tuple[FilmLesion, ...] = ()
+
+
+def with_detected(case: Case, found: Sequence[FilmInstance], model: ModelRef | None = None) -> Case:
+    """The case of a film with what a detector found in place of the connected parts of its lesions.
+
+    Masks and scores stay those of the lesion network.
+
+    Parameters
+    ----------
+    case : of a film
+    found : on the upright film, the most certain first
+    model : the detector, for the provenance
+
+    Raises
+    ------
+    WrongQuantity
+        The case is of a CT.
+    ValueError
+        An instance does not lie on the film.
+    """
+    instances = detected_lesions(found, case.lungs, case.lesions)
+    step = Step("detect-lesions", {"instances": len(instances)}, (case.provenance,), model)
+    return replace(case, instances=instances, provenance=step)

@@ -26,6 +26,7 @@ from hilum.models.network import open_networks as open_by_task
 from hilum.provenance import Json, Step, sources
 from hilum.readers import InMemory, from_object, read
 from hilum.scoring import score
+from hilum.scoring.film_lesions import film_lesions
 from hilum.segmentation.lesions import LesionStage, segment_lesions
 from hilum.segmentation.lungs import LungStage, segment_lungs
 from hilum.settings import Settings, as_json
@@ -266,6 +267,7 @@ def _case(
         provenance=Step("analyse", _of_result(settings, "cxr"), made_from),
         lung_fields=lungs.fields,
         probability=probability,
+        instances=film_lesions(lungs.lungs, lesions.lesions, lesions.probability.get("opacity")),
     )
 
 

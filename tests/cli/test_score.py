@@ -115,7 +115,8 @@ def test_a_film(tmp_path: Path) -> None:
     made = json.loads(result.stdout)
     assert made["scores"]["six-zone"]["value"] == 3
     assert made["scores"]["opacity-percent"]["value"] == 50
-    assert made["measures"] == made["instances"] == []
+    assert made["measures"] == []
+    assert [(each["pixels"], each["zone"]) for each in made["instances"]] == [(378, "right-upper")]
 
 
 @pytest.mark.parametrize(

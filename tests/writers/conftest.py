@@ -16,6 +16,7 @@ from hilum.measurement import Finding, NotMeasured
 from hilum.phantom import Lesion, Thorax, default_grid, thorax
 from hilum.provenance import DicomUids, ModelRef, Source, Step
 from hilum.scoring import measure_volumes, score, score_volume
+from hilum.scoring.film_lesions import film_lesions
 from hilum.segmentation.zones import ZONES
 
 SOURCE = Source("film.dcm", "ab" * 32, DicomUids("1.2.3", "1.2.3.4", ("1.2.3.4.5",)))
@@ -83,6 +84,7 @@ def make_case() -> CaseMaker:
             provenance=Step("analyse", {"output": {"masks": ["png"]}}, (found, drawn)),
             lung_fields=lung_map if with_fields else None,
             probability=probability or {},
+            instances=film_lesions(lung_map, lesion_map),
         )
 
     return make

@@ -6,7 +6,7 @@ import pytest
 from hilum.geometry import PlaneOrientation
 from hilum.image import LESIONS, LUNGS
 from hilum.writers.display import display
-from hilum.writers.overlay import FILL, draw, render
+from hilum.writers.overlay import BOX_COLOUR, FILL, draw, render
 
 SHAPE = (640, 600)
 LEGEND_TOP = 560
@@ -149,3 +149,17 @@ def test_the_legend_gives_way_to_the_lungs(make_case, covered):
 
 def test_the_same_case_gives_the_same_picture(large, drawn):
     assert np.array_equal(render(large), drawn)
+
+
+@pytest.mark.parametrize("orientation", [PlaneOrientation(), PlaneOrientation("H", "R"), PlaneOrientation("R", "F")])
+def test_boxes_about_lesions_where_they_are_asked_for(make_case, orientation):
+    case = make_case(shape=SHAPE, orientation=orientation)
+    plain, boxed = render(case), render(case, boxes=True)
+    mask = case.lesions.upright().array == 2
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
+    for place in ((top, left), (top, right), (bottom, left), (bottom, right)):
+        assert is_near(boxed[place], BOX_COLOUR)
+        assert not is_near(plain[place], BOX_COLOUR)
+    inside = (slice(top + 4, bottom - 4), slice(left + 4, right - 4))
+    assert np.array_equal(plain[inside], boxed[inside])

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 import hilum
+from hilum.case import with_detected
 from hilum.geometry import PlaneOrientation
 from hilum.measurement import Finding, Gravity, NotMeasured
-from hilum.provenance import digest
+from hilum.provenance import ModelRef, digest
 from hilum.scoring import DEFINITIONS, Score
+from hilum.scoring.film_instances import film_instance
 from hilum.writers.result_json import SCHEMA_VERSION, WrittenFile, encode_json, result, schema
 
 FILES = (WrittenFile("lungs.png", "lungs", on_grid=True), WrittenFile("overlay.png", "overlay", on_grid=False))
+LESION = ModelRef("mask-rcnn", "1.0", "12" * 32)
 CROPPED = Finding("cropped-lungs", Gravity.WARNING, "The lungs are cut off at the lower edge.")
 
 
@@ -78,6 +81,10 @@ def test_every_case_follows_the_schema(make_case, options):
         lambda made: made["disease"].update(probability=1.2),
         lambda made: made["structures"]["lungs"]["right-lung"].update(pixels=-1),
         lambda made: made["structures"].update(trachea={}),
+        lambda made: made.pop("instances"),
+        lambda made: made["instances"][0].update(box=[1, 2, 3, 4]),
+        lambda made: made["instances"][0].update(volume_ml=1),
+        lambda made: made["instances"][0].update(score=2),
         lambda made: made["provenance"]["nodes"][0].update(path="/home"),
         lambda made: made["provenance"]["nodes"][0].update(kind="step"),
         lambda made: made["findings"].append({"code": "Bad Code", "gravity": "note", "message": "x"}),
@@ -115,6 +122,44 @@ def test_what_it_says(make_case):
         {"name": "lungs.png", "content": "lungs", "on_grid": True},
         {"name": "overlay.png", "content": "overlay", "on_grid": False},
     ]
+
+
+def test_instances_lie_on_the_pixels_of_the_input(make_case):
+    for orientation in (PlaneOrientation(), PlaneOrientation("F", "L"), PlaneOrientation("R", "H")):
+        case = make_case(spacing_mm=(0.2, 0.1), orientation=orientation)
+        made = result(case)["instances"]
+        assert [(each["number"], each["side"], each["zone"]) for each in made] == [
+            (1, "right", "right-lower"),
+            (2, "left", "left-lower"),
+        ]
+        box = made[1]["box"]
+        rows, columns = np.nonzero(case.lesions.array == 2)
+        assert (box["row"], box["column"]) == (rows.min(), columns.min())
+        assert (box["rows"], box["columns"]) == (np.ptp(rows) + 1, np.ptp(columns) + 1)
+        assert made[1]["pixels"] == made[1]["consolidation_pixels"] == len(rows)
+        assert made[0]["consolidation_pixels"] == 0
+        assert made[1]["area"]["mm2"] == pytest.approx(len(rows) * 0.02, abs=0.06)
+        assert made[1]["score"] == {"not_measured": "the masks do not tell how certain they are"}
+
+
+def test_what_a_detector_found_takes_their_place(make_case):
+    case = make_case()
+    box = np.zeros(case.lungs.array.shape, bool)
+    box[20:40, 30:50] = True
+    lungs = case.lungs.array
+    found = with_detected(
+        case, [film_instance(box, 0.75, lungs), film_instance(np.eye(*lungs.shape, dtype=bool), 0.5)], LESION
+    )
+    made = result(found)
+    validate(made)
+    first, second = made["instances"]
+    assert first["box"] == {"row": 20, "column": 30, "rows": 20, "columns": 20}
+    assert (first["score"], first["method"], first["side"]) == (0.75, "detector", "right")
+    assert second["zone"] == {"not_measured": "it lies outside both lungs"}
+    assert made["provenance"]["nodes"][-1]["model"]["name"] == LESION.name
+    assert made["scores"] == result(case)["scores"]
+    with pytest.raises(ValueError, match="does not lie on a film"):
+        with_detected(case, [film_instance(box[1:], 0.75)])
 
 
 def test_scores(case):

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 )
 @setting("output.masks", "--mask-format")
 @setting("output.overlay", "--overlay/--no-overlay")
+@setting("output.boxes", "--boxes/--no-boxes")
 @setting("output.report", "--report/--no-report")
 @setting("output.probability", "--probability/--no-probability")
 @setting("output.dicom", "--dicom")

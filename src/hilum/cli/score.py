@@ -50,7 +50,7 @@ def command(output: Path | None, as_json: bool, labels: tuple[str, ...], **masks
     image, maps = _read(masks, _mappings(labels))
     scores = score(maps["lungs"], maps["lesions"], image=image, lobes=maps.get("lobes"))
     measures = _measures(image, maps)
-    made = _as_json(scores, measures)
+    made = _as_json(scores, measures) | _film_instances(maps)
     if output is not None:
         _write(output, made)
     click.echo(json.dumps(made, indent=2, ensure_ascii=False) if as_json else "\n".join(_page(scores, measures)))
@@ -108,6 +108,17 @@ def _as_json(scores: Mapping[str, Score], measures: Measures) -> dict[str, Json]
     rows = [_row(row) for row in measures.table]
     instances = [{key: _plain(value) for key, value in asdict(each).items()} for each in measures.instances]
     return {"scores": made, "measures": [*rows], "instances": [*instances]}
+
+
+def _film_instances(maps: Mapping[str, LabelMap]) -> dict[str, Json]:
+    """The single lesions of a film; nothing for a CT."""
+    from hilum.geometry import PlaneGrid
+    from hilum.scoring.film_lesions import film_lesions
+    from hilum.writers.result_json import film_instances
+
+    if not isinstance(maps["lungs"].grid, PlaneGrid):
+        return {}
+    return {"instances": [*film_instances(film_lesions(maps["lungs"], maps["lesions"]), maps["lungs"].grid)]}
 
 
 def _row(row: Measure) -> dict[str, Json]:

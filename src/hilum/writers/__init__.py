@@ -126,7 +126,7 @@ def _draw_film(case: Case, settings: OutputSettings) -> _Drawn:
     from .overlay import draw
 
     shown = display(case)
-    overlay = draw(case, shown)
+    overlay = draw(case, shown, boxes=settings.boxes)
     page = ""
     if settings.report:
         from .report import render_report

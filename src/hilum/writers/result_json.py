@@ -19,10 +19,11 @@ from hilum.geometry import PlaneGrid, VolumeGrid
 from hilum.image import Image, LabelMap
 from hilum.measurement import NotMeasured
 from hilum.provenance import Json, Origin, Source, Step, digest, sources, walk
+from hilum.scoring.film_lesions import FilmLesion
 from hilum.scoring.measure import LesionInstance, Measure
 from hilum.scoring.score import Score
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 """Of ``result.json``. A key that is added raises the second number, one that changes or goes the first."""
 
 DECIMALS = 4
@@ -67,7 +68,7 @@ def result(case: Case, written: Sequence[WrittenFile] = ()) -> dict[str, Json]:
         "disease": _disease(case.disease),
         "scores": {name: _score(score) for name, score in case.scores.items()},
         "structures": _all_structures(case),
-        **({} if is_film else _measures(case)),
+        **({"instances": film_instances(case.instances, case.image.plane)} if is_film else _measures(case)),
         "files": [{"name": f.name, "content": f.content, "on_grid": f.on_grid} for f in written],
         "provenance": _provenance(case.provenance),
     }
@@ -249,6 +250,31 @@ def _instance(each: LesionInstance) -> dict[str, Json]:
         "centroid_mm": [round(float(place), 2) + 0.0 for place in each.centroid_mm],
         "region": each.region,
     }
+
+
+def film_instances(found: Sequence[FilmLesion], grid: PlaneGrid) -> list[Json]:
+    """The single lesions of a film as ``result.json`` has them."""
+    return [_film_instance(each, grid) for each in found]
+
+
+def _film_instance(each: FilmLesion, grid: PlaneGrid) -> Json:
+    row, column, rows, columns = each.box
+    return {
+        "number": each.number,
+        "structure": each.structure,
+        "box": {"row": row, "column": column, "rows": rows, "columns": columns},
+        "pixels": each.pixels,
+        "area": _area(each.pixels, grid),
+        "consolidation_pixels": each.consolidation_pixels,
+        "score": _measured(each.score),
+        "side": _known(each.side),
+        "zone": _known(each.zone),
+        "method": each.method,
+    }
+
+
+def _known(text: str | NotMeasured) -> Json:
+    return _absent(text.reason) if isinstance(text, NotMeasured) else text
 
 
 def _provenance(origin: Step) -> dict[str, Json]:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -191,8 +192,9 @@ def test_an_interrupted_run_leaves_tables_of_what_is_ready(worked_on: Fakes, fil
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
+    watcher = SimpleNamespace(start=lambda total, kept: None, step=interrupted)
     with pytest.raises(KeyboardInterrupt):
-        parts.run(films, tmp_path / "out", on_done=interrupted, settings=Settings(runtime=RuntimeSettings(workers=1)))
+        parts.run(films, tmp_path / "out", watcher=watcher, settings=Settings(runtime=RuntimeSettings(workers=1)))
     ready = rows(tmp_path / "out" / "results.csv")
     assert 1 <= len(ready) == len(journal_of(tmp_path / "out")) <= 4
     parts.run(films, tmp_path / "out")

@@ -9,13 +9,13 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hilum import __version__
 from hilum.errors import MissingExtra
@@ -75,6 +75,37 @@ class CohortSummary:
     output: Path
 
 
+class Mapper(Protocol):
+    """Works on entries, on this machine or on others; :func:`~hilum.batch.local.each_outcome` is one."""
+
+    def __call__(
+        self, entries: Sequence[Entry], output: Path, settings: Settings, *, record: Callable[[int, Outcome], None]
+    ) -> Generator[Outcome]:
+        """The outcome of every entry; keeps none of them.
+
+        Parameters
+        ----------
+        entries : what to read
+        output : folder for the results, which is there
+        settings : of the run
+        record : called with the place among the entries and the outcome of each case as soon as it is ready, from
+            any thread
+        """
+        ...
+
+
+class Watcher(Protocol):
+    """Somebody who looks on; called in the thread that runs the cohort."""
+
+    def start(self, total: int, kept: int, /) -> None:
+        """So many cases are to be worked on, and so many are settled."""
+        ...
+
+    def step(self, outcome: Outcome, /) -> None:
+        """One more case has been worked on."""
+        ...
+
+
 def run_cohort(
     cohort: Cohort,
     output: Path,
@@ -83,8 +114,8 @@ def run_cohort(
     by_content: bool = False,
     retry: bool = False,
     parquet: bool = False,
-    on_start: Callable[[int, int], None] | None = None,
-    on_done: Callable[[Outcome], None] | None = None,
+    mapper: Mapper = each_outcome,
+    watcher: Watcher | None = None,
 ) -> CohortSummary:
     """Work on every case that the journal does not know as settled, and write the tables of all.
 
@@ -99,8 +130,8 @@ def run_cohort(
     by_content : know inputs by the hash of their bytes in place of size and time of change
     retry : work again on all cases that failed
     parquet : write ``results.parquet`` too
-    on_start : told how many cases are to be worked on, and how many are settled
-    on_done : called in the caller's thread for each case that was worked on, in their order
+    mapper : works on the cases; the tables are the same whichever it is
+    watcher : told how many cases there are, and of each that was worked on
 
     Raises
     ------
@@ -128,13 +159,13 @@ def run_cohort(
             journal.add(_record(cohort.entries[todo[place]], stamps[todo[place]], outcome, prints))
 
         entries = [cohort.entries[place] for place in todo]
-        if on_start is not None:
-            on_start(len(entries), len(cohort.entries) - len(entries))
+        if watcher is not None:
+            watcher.start(len(entries), len(cohort.entries) - len(entries))
         try:
-            with closing(each_outcome(entries, output, settings, record=record)) as finished:
+            with closing(mapper(entries, output, settings, record=record)) as finished:
                 for outcome in finished:
-                    if on_done is not None:
-                        on_done(outcome)
+                    if watcher is not None:
+                        watcher.step(outcome)
         finally:
             journal.sync()
             summary = _write_tables(cohort, journal, output, worked_on=len(entries), parquet=parquet)

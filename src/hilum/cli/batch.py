@@ -70,8 +70,7 @@ def command(
             by_content=by_content,
             retry=retry,
             parquet=parquet,
-            on_start=live.start,
-            on_done=live.step,
+            watcher=live,
         )
     click.echo(f"{summary.done} of {summary.cases} cases done, {summary.kept} of the {summary.cases} settled before.")
     for code, count in summary.failures.items():

@@ -36,14 +36,14 @@ class Live:
         self._started = self._told = clock()
         self._total = self._done = self._failed = 0
 
-    def start(self, total: int, kept: int) -> None:
+    def start(self, total: int, kept: int, /) -> None:
         """So many cases are to come, and so many were settled before."""
         self._total = total
         self._started = self._told = self._clock()
         if not self._is_quiet:
             click.echo(f"{total} cases to work on, {kept} settled before.", err=True)
 
-    def step(self, outcome: Outcome) -> None:
+    def step(self, outcome: Outcome, /) -> None:
         """One more case has been worked on."""
         self._done += 1
         self._failed += outcome.status == "failed"

@@ -26,6 +26,7 @@ Messages are sentences: what could not be done, to what; what was found; what wa
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -137,3 +138,10 @@ class MissingExtra(Error, ImportError):
         )
         self.feature = feature
         self.extra = extra
+
+
+def code_of(error: Error) -> str:
+    """The input gate's code, or the name of the error: ``UnsupportedFormat`` is ``unsupported-format``."""
+    if isinstance(error, Refused):
+        return error.code
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()

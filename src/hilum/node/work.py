@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import threading
 import time
@@ -13,7 +12,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from hilum.errors import Error, GridMismatch, MissingExtra, ModelError, ReadError, Refused, SettingsError, WriteError
+from hilum.errors import (
+    Error,
+    GridMismatch,
+    MissingExtra,
+    ModelError,
+    ReadError,
+    SettingsError,
+    WriteError,
+    code_of,
+)
 from hilum.pipeline import RunNetworks, analyse
 from hilum.readers import Entry
 from hilum.readers.dicom_source import dicom_source
@@ -169,10 +177,3 @@ class Worker:
         if not blamed and not is_done:
             code, message = "no-images", "It holds no image that could be analysed."
         return self._queue.finish(study.id, state, code=code, message=message)
-
-
-def code_of(error: Error) -> str:
-    """The input gate's code, or the name of the error: ``UnsupportedFormat`` is ``unsupported-format``."""
-    if isinstance(error, Refused):
-        return error.code
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()

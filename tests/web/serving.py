@@ -1,0 +1,59 @@
+"""A real service on a free port, in this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from hilum.settings import Settings, WebSettings
+from hilum.web.app import create_app
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Served:
+    """A running service."""
+
+    app: FastAPI
+    url: str
+
+    def client(self, *, csrf: bool = True) -> httpx.Client:
+        """Somebody who has asked for /me, and names the CSRF value from then on unless ``csrf`` is off."""
+        client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        if csrf:
+            client.headers["X-Hilum-CSRF"] = client.get("/api/v1/me").json()["csrf"]
+        return client
+
+    def logged_in(self, name: str, password: str = PASSWORD) -> httpx.Client:
+        client = self.client(csrf=False)
+        answer = client.post("/api/v1/login", json={"name": name, "password": password})
+        assert answer.status_code == 200, answer.text
+        client.headers["X-Hilum-CSRF"] = answer.json()["csrf"]
+        return client
+
+
+@contextmanager
+def serving(folder: Path, **web: Any) -> Iterator[Served]:
+    """A service whose ``web`` settings are ``web``, in ``folder``, until the block ends."""
+    app = create_app(Settings(web=WebSettings(folder=str(folder), **web)))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", server_header=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield Served(app, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
+    finally:
+        server.should_exit = True
+        thread.join(30)

@@ -32,10 +32,14 @@ export class ApiError extends Error {
   }
 }
 
+/** Event of the window: the server no longer knows this session. */
+export const SESSION_ENDED = "hilum:session-ended";
+
 // The token of this session; known once `me` or `login` has answered.
 let csrf = "";
 
 function errorFrom(status: number, body: string): ApiError {
+  if (status === 401) dispatchEvent(new Event(SESSION_ENDED));
   try {
     const said = JSON.parse(body) as { code?: unknown; message?: unknown };
     const code = typeof said.code === "string" ? said.code : "error";

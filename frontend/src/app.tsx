@@ -3,7 +3,8 @@
 import { Component, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import { ApiError, me } from "./api";
+import { me, SESSION_ENDED } from "./api";
+import { sentence } from "./load";
 import { Header } from "./parts/header";
 import { Notice } from "./parts/notice";
 import { followLinks, navigate, useAddress } from "./router";
@@ -38,19 +39,22 @@ export function App() {
   const ask = () => {
     me().then(
       (known) => {
-        setUser(known);
+        setUser(known.name ? known : null);
         setTrouble("");
+        if (!known.name) toLogin();
       },
-      (error: unknown) => {
-        setUser(null);
-        if (error instanceof ApiError && error.status === 401) {
-          const from = location.pathname + location.search;
-          if (location.pathname !== "/login") navigate(`/login?next=${encodeURIComponent(from)}`, true);
-        } else setTrouble(error instanceof Error ? error.message : String(error));
-      },
+      (error: unknown) => setTrouble(sentence(error)),
     );
   };
   useEffect(ask, []);
+  useEffect(() => {
+    const ended = () => {
+      setUser(null);
+      toLogin();
+    };
+    addEventListener(SESSION_ENDED, ended);
+    return () => removeEventListener(SESSION_ENDED, ended);
+  }, []);
   useEffect(() => {
     addEventListener("click", followLinks);
     return () => removeEventListener("click", followLinks);
@@ -93,6 +97,12 @@ export function App() {
       )}
     </SessionContext.Provider>
   );
+}
+
+/** To the login, and afterwards back to this page. */
+function toLogin(): void {
+  if (location.pathname === "/login") return;
+  navigate(`/login?next=${encodeURIComponent(location.pathname + location.search)}`, true);
 }
 
 const loadLogin = async (): Promise<ComponentType<PageProps & { onSession?: () => void }>> =>
@@ -149,7 +159,7 @@ class Guard extends Component<{ children: ComponentChildren }, { message: string
   override state = { message: "" };
 
   static override getDerivedStateFromError(error: unknown) {
-    return { message: error instanceof Error ? error.message : String(error) };
+    return { message: sentence(error) };
   }
 
   override render() {

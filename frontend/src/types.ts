@@ -5,8 +5,9 @@ export type Modality = "CXR" | "CT" | "";
 export type Role = "reader" | "admin";
 
 export interface Me {
+  /** Empty where nobody has logged in */
   name: string;
-  role: Role;
+  role: Role | "";
   login_required: boolean;
   csrf: string;
 }
@@ -179,8 +180,9 @@ export interface Change {
   unit: string;
   values: (number | null)[];
   change: number | null;
+  /** Half-width of the interval of a change; null where it is not known */
   error: number | null;
-  verdict: string;
+  verdict: "more" | "less" | "within error" | "";
 }
 
 export interface Comparison {

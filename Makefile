@@ -2,6 +2,7 @@
 # make test      the tests, in an environment without torch
 # make test-all  the same, and the tests of the training code (installs torch)
 # make check     lint, types, import contracts
+# make frontend  the page of `hilum serve`, by npm, into the package
 # Environments are made under build/ and made again when pyproject.toml changes. Another Python: make PYTHON=python3.12 ...
 
 PYTHON ?= python3
@@ -10,14 +11,18 @@ DEMO := build/demo-env
 TEST := build/test-env
 TRAIN := build/train-env
 PIP_FLAGS := --disable-pip-version-check --quiet
+PAGE := src/hilum/web/static/index.html
+PAGE_PARTS := frontend/node_modules/.package-lock.json
+IF_NPM = $(if $(shell command -v npm),$(1))
+export READER_PAGE ?= skip
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all test-training check lint types types-training docs clean python
+.PHONY: demo test test-all test-training check lint types types-training types-frontend frontend docs clean python
 
 demo: $(DEMO)/.done
 	@$(DEMO)/bin/hilum demo --output hilum-demo
 
-test: $(TEST)/.done
+test: $(TEST)/.done $(call IF_NPM,$(PAGE))
 	$(TEST)/bin/python -m pytest $(PYTEST_FLAGS)
 
 test-all: test test-training
@@ -25,7 +30,7 @@ test-all: test test-training
 test-training: $(TRAIN)/.done
 	$(TRAIN)/bin/python -m pytest -m train $(PYTEST_FLAGS)
 
-check: lint types
+check: lint types types-frontend
 
 lint: $(TEST)/.done
 	$(TEST)/bin/ruff check .
@@ -37,6 +42,11 @@ types: $(TEST)/.done
 
 types-training: $(TRAIN)/.done $(TEST)/.done
 	$(TEST)/bin/pyright --project .ci/training-types.toml --pythonpath $(TRAIN)/bin/python
+
+types-frontend: $(call IF_NPM,$(PAGE_PARTS))
+	$(if $(call IF_NPM,yes),npm --prefix frontend run --silent check,@echo "npm is not installed: the page was not checked.")
+
+frontend: $(PAGE)
 
 docs: $(TEST)/.done
 	$(TEST)/bin/python docs/generate.py
@@ -63,6 +73,13 @@ $(TRAIN)/.done: pyproject.toml | python
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install $(PIP_FLAGS) --editable '.[dev,train,cluster]'
+	@touch $@
+
+$(PAGE): $(PAGE_PARTS) $(shell find frontend -name node_modules -prune -o -type f -print)
+	npm --prefix frontend run --silent build
+
+$(PAGE_PARTS): frontend/package-lock.json
+	npm --prefix frontend ci --ignore-scripts
 	@touch $@
 
 python:

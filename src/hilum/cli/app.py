@@ -22,6 +22,7 @@ COMMANDS = (
     "series",
     "score",
     "project",
+    "serve",
     "node",
     "demo",
     "info",

@@ -5,3 +5,16 @@
 """
 
 from __future__ import annotations
+
+from importlib.util import find_spec
+
+from hilum.errors import MissingExtra
+
+NEEDED = ("alembic", "argon2", "fastapi", "limits", "python_multipart", "sqlalchemy", "uvicorn")
+"""Modules that the extra brings."""
+
+
+def require_extra() -> None:
+    """Raise MissingExtra unless the extra ``web`` is installed."""
+    if any(find_spec(name) is None for name in NEEDED):
+        raise MissingExtra("hilum serve", "web")

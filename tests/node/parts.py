@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -123,7 +124,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving(port: int | None = None) -> Iterator[Receiver]:
+def receiving(port: int | None = None, *, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     import pydicom
     from pynetdicom import AE, _config, evt
 
@@ -140,7 +141,9 @@ def receiving(port: int | None = None) -> Iterator[Receiver]:
     entity = AE("DEST")
     for sop_class in RESULT_CLASSES:
         entity.add_supported_context(sop_class)
-    server = entity.start_server(("127.0.0.1", made.port), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    server = entity.start_server(
+        ("127.0.0.1", made.port), block=False, evt_handlers=[(evt.EVT_C_STORE, store)], ssl_context=tls
+    )
     try:
         yield made
     finally:

@@ -14,6 +14,7 @@ def result(folder: Path, uid: str, name: str = "sr") -> None:
 
     made = Dataset()
     made.SOPClassUID, made.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.34", uid
+    made.StudyInstanceUID, made.SeriesInstanceUID = "1.2", "1.2.3"
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     path = folder / "results" / "case" / f"{name}.dcm"

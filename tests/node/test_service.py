@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -126,23 +125,6 @@ def test_results_of_ours_are_of_classes_that_the_listener_does_not_take(tmp_path
     dataset.save_as(tmp_path / "seg.dcm", enforce_file_format=True)
     with running(node_settings(tmp_path / "spool", port=port)):
         assert send([tmp_path / "seg.dcm"], port) == [None]
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed, which makes the certificate")
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run(
-        [
-            "openssl",
-            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
 
 
 def test_tls_wants_the_certificate_of_the_sender(certificate, tmp_path) -> None:

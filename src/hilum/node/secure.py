@@ -103,11 +103,16 @@ def web_client(address: str, settings: NodeSettings) -> DICOMwebClient:
     import requests
     from dicomweb_client.web import DICOMwebClient
 
-    session: Any = requests.Session()
+    class Session(requests.Session):
+        """Judges by ``tls_ca`` also where the environment names other certificates, which requests puts first."""
+
+        def merge_environment_settings(self, *args: Any, **others: Any) -> Any:
+            merged = super().merge_environment_settings(*args, **others)
+            return {**merged, "verify": settings.tls_ca} if settings.tls_ca else merged
+
+    session: Any = Session()
     if settings.web_credentials:
         session.auth = _credentials(Path(settings.web_credentials))
-    if settings.tls_ca:
-        session.verify = settings.tls_ca
     if settings.tls_cert:
         session.cert = (settings.tls_cert, settings.tls_key)
     client = DICOMwebClient(address.rstrip("/"), session=session, timeout=60)

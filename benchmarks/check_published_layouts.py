@@ -4,11 +4,12 @@
     OLD/bin/python benchmarks/check_published_layouts.py facts FILE [--library smp-0.2.0 timm-0.4.12]
     python benchmarks/check_published_layouts.py compare FOLDER [--json FILE] [--check]
 
-Both compute in double precision. ``make`` runs in an environment with segmentation-models-pytorch 0.1.3, timm 0.3.2,
-pretrainedmodels 0.7.4 and efficientnet-pytorch 0.6.3. It builds the published networks, stage I and stage II, with
-random weights and random statistics of their normalisations, and writes the state dict, an input and the outputs of
-each that the library has. 0.1.3 on PyPI has no MA-Net: make those in a second run with ``--library``, folders into
-which segmentation-models-pytorch 0.2.0 and timm 0.4.12 were installed (``pip install --no-deps --target``).
+All compute in double precision, and find Hilum; where it is not installed, PYTHONPATH=src is enough. ``make`` runs in
+an environment with segmentation-models-pytorch 0.1.3, timm 0.3.2, pretrainedmodels 0.7.4 and efficientnet-pytorch
+0.6.3. It builds the published networks, stage I and stage II, with random weights and random statistics of their
+normalisations, and writes the state dict, an input and the outputs of each that the library has. 0.1.3 on PyPI has no
+MA-Net: make those in a second run with ``--library``, folders into which segmentation-models-pytorch 0.2.0 and timm
+0.4.12 were installed (``pip install --no-deps --target``).
 
 ``facts`` runs in the same environments, and writes what the tests need of the old library: of each network the number
 of tensors, a digest of their names and shapes, and some of its outputs with weights that a rule makes of the names.
@@ -33,25 +34,14 @@ from typing import Any
 
 import numpy as np
 
+from hilum.training.published_networks import CLASSES
+
 LIMIT = 1e-9
 """Largest difference of an output, as a share of its spread: sums in another order, in double precision. In single
 precision networks with random weights make up to a twentieth of such sums, which would hide a wrong layer."""
 
 FACTS_PX = 128
 """Side of the picture of the stored facts; the least that PAN takes."""
-
-CLASSES = {
-    "U-net": "Unet",
-    "U-net++": "UnetPlusPlus",
-    "DeepLabV3": "DeepLabV3",
-    "DeepLabV3+": "DeepLabV3Plus",
-    "FPN": "FPN",
-    "Linknet": "Linknet",
-    "PSPNet": "PSPNet",
-    "PAN": "PAN",
-    "MA-Net": "MAnet",
-}
-"""Published names of the architectures, and their classes in the old library."""
 
 NETWORKS: dict[str, tuple[int, str]] = {
     "lungs/U-net": (384, "se_resnext101_32x4d"),

@@ -45,10 +45,12 @@ def test_a_computed_volume_has_sides_and_no_effusion_among_its_lesions(volume):
     assert ((volume.classes > 0) == (lungs > 0)).all()
 
 
-def write_case(folder, shape=None):
-    """A case in the published layout, its axes the other way round."""
+def write_case(folder, shape=None, *, seed=5, as_grey=False):
+    """A case in the published layout, its axes the other way round; in Hounsfield units or as a window's grey."""
     folder.mkdir(parents=True)
-    array, lungs, lesions = chest(5)
+    array, lungs, lesions = chest(seed)
+    if as_grey:
+        array = np.rint(np.clip((array + 1250.0) / 1500.0, 0, 1) * 255).astype(np.int16)
     labels = np.array([0, 2, 1], np.uint8)[lungs]
     labels[lesions == 1] = 3
     affine = np.diag([*SPACING_MM[::-1], 1.0])  # columns to the right, rows to the front
@@ -65,6 +67,32 @@ def test_the_published_layout_is_read_in_any_orientation(tmp_path):
     assert (found.array == array).all()
     assert (found.classes == labels).all()
     assert found.grid.spacing_mm == pytest.approx(SPACING_MM)
+
+
+def test_published_grey_volumes_are_not_taken_for_hounsfield_units(tmp_path):
+    recipe = small("miscnn-3d", window_hu=(-1250.0, 250.0))
+    array, _ = write_case(tmp_path / "data" / "coronacases_001")
+    grey, labels = write_case(tmp_path / "data" / "radiopaedia_4_85506_1", as_grey=True)
+    in_hu, in_grey = read_labelled(tmp_path / "data")
+    assert (in_hu.is_hounsfield, in_grey.is_hounsfield) == (True, False)
+    assert (in_hu.array == array).all()
+    assert (in_grey.array == grey).all()
+    assert (in_grey.classes == labels).all()
+    seen, expected = prepare(in_grey, recipe).density, prepare(in_hu, recipe).density
+    assert np.abs(seen - expected).max() < 0.03  # of a z-score: what rounding to a grey level costs
+    wrong = prepare(replace(in_grey, is_hounsfield=True), recipe).density
+    assert np.abs(wrong - expected).max() > 0.3
+
+
+def test_volumes_of_one_patient_stay_together(tmp_path):
+    names = ["coronacases_001", "radiopaedia_10_85902_1", "radiopaedia_10_85902_3"]
+    for seed, name in enumerate(names):
+        write_case(tmp_path / "data" / name, seed=seed, as_grey=name.startswith("radiopaedia"))
+    training, watched = labelled_parts([tmp_path / "data"])
+    assert [volume.is_hounsfield for volume in training] == [True]
+    assert [volume.is_hounsfield for volume in watched] == [False, False]
+    with pytest.raises(SettingsError, match="two patients"):
+        split(watched)
 
 
 def test_cases_of_a_table_are_read_with_their_split(tmp_path):
@@ -131,12 +159,11 @@ def test_a_folder_without_volumes_is_said(tmp_path):
 
 
 def test_one_volume_in_five_is_for_validation(volume):
-    prepared = [prepare(volume, small("miscnn-3d"))] * 11
-    training, watched = split(prepared)
+    training, watched = split([volume] * 11)
     assert (len(training), len(watched)) == (9, 2)
-    assert [len(part) for part in split(prepared[:2])] == [1, 1]
-    with pytest.raises(SettingsError, match="two at least"):
-        split(prepared[:1])
+    assert [len(part) for part in split([volume] * 2)] == [1, 1]
+    with pytest.raises(SettingsError, match="two patients at least"):
+        split([volume])
 
 
 class Shown:

@@ -155,7 +155,7 @@ def test_the_rate_falls_when_the_loss_no_longer_does(folder, tmp_path, monkeypat
 
 
 def test_one_volume_is_too_few(tmp_path):
-    with pytest.raises(SettingsError, match="two at least"):
+    with pytest.raises(SettingsError, match="two patients at least"):
         train(small("ggo-cons-2d"), [write_folder(tmp_path / "one", 1)], tmp_path / "run", where=HERE)
 
 

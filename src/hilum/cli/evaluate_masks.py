@@ -37,8 +37,7 @@ SOME_MISSING = 3
 """Exit status when predictions were missing."""
 
 
-@click.command("masks", cls=TalkingCommand)
-@click.option(
+truth_option = click.option(
     "--truth",
     "truths",
     multiple=True,
@@ -47,6 +46,13 @@ SOME_MISSING = 3
     type=click.Path(exists=True, path_type=Path),
     help="A table of cases, a folder that holds one, or a downloaded data set; repeat for several.",
 )
+split_option = click.option(
+    "--split", default="all", show_default=True, help="Part of the data: train, val, test or all."
+)
+
+
+@click.command("masks", cls=TalkingCommand)
+@truth_option
 @click.option(
     "--predictions",
     "systems",
@@ -63,7 +69,7 @@ SOME_MISSING = 3
     metavar="KIND:N=STRUCTURE,...",
     help="What numbers mean in predicted masks, such as lungs:255=lungs; without it, Hilum's own.",
 )
-@click.option("--split", default="all", show_default=True, help="Part of the data: train, val, test or all.")
+@split_option
 @click.option("--tolerance-mm", default=2.0, show_default=True, type=click.FloatRange(0.0), help="Of the surface Dice.")
 @click.option(
     "--assume-spacing-mm",

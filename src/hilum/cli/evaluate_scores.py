@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from hilum.cli.evaluate_masks import SOME_MISSING, cases_of, named
+from hilum.cli.evaluate_masks import SOME_MISSING, cases_of, named, split_option, truth_option
 from hilum.cli.talk import QUIET, TalkingCommand
 
 if TYPE_CHECKING:
@@ -31,15 +31,7 @@ class _Given(TypedDict):
 
 
 @click.command("scores", cls=TalkingCommand)
-@click.option(
-    "--truth",
-    "truths",
-    multiple=True,
-    required=True,
-    metavar="DB",
-    type=click.Path(exists=True, path_type=Path),
-    help="A table of cases with scores, a folder that holds one, or a downloaded data set; repeat for several.",
-)
+@truth_option
 @click.option(
     "--predictions",
     "systems",
@@ -58,7 +50,7 @@ class _Given(TypedDict):
     help="How the numbers of a system become the score: bs-net, covid-net-s or two-stage, as published.",
 )
 @click.option("--threshold", type=click.FloatRange(0.0, 1.0), help="Of the rule two-stage.")
-@click.option("--split", default="all", show_default=True, help="Part of the data: train, val, test or all.")
+@split_option
 @click.option("--leave-out-poor", is_flag=True, help="Leave out cases that a reader called poor.")
 @click.option(
     "-o",

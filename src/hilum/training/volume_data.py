@@ -1,8 +1,9 @@
 """Blocks of labelled CT volumes, cut from the lattice on which the network will see them.
 
 Data are folders of computed volumes (:mod:`hilum.training.phantom_volumes`); folders with a folder a case with
-``imaging.nii.gz`` and ``segmentation.nii.gz`` as published with covid19.MIScnn: 1 left lung, 2 right lung, 3 infection;
-or tables of cases, such as databases that Hilum made.
+``imaging.nii.gz`` and ``segmentation.nii.gz`` as published with covid19.MIScnn, whose ``radiopaedia`` volumes are grey
+levels and whose others are Hounsfield units (:mod:`hilum.datasets.sources.zenodo_3757476`); or tables of cases, such as
+databases that Hilum made.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,12 +22,12 @@ from torch.utils.data import Dataset
 
 from hilum.datasets.open import open_image, open_mask
 from hilum.datasets.schema import DatasetCase
+from hilum.datasets.sources.zenodo_3757476 import cases as published_cases
 from hilum.datasets.tables import TABLE
-from hilum.errors import SettingsError
+from hilum.errors import ReadError, SettingsError
 from hilum.geometry import VolumeGrid
-from hilum.image import LESIONS, LUNGS, Quantity
+from hilum.image import Quantity
 from hilum.preprocessing.ct import lung_slice_window
-from hilum.readers import read, read_labels
 from hilum.segmentation.lattice import lattice_of, scale_of, window_hu_of
 from hilum.segmentation.patches import starts
 
@@ -39,10 +40,8 @@ from .volume_recipe import VolumeRecipe
 IMAGING, SEGMENTATION = "imaging.nii.gz", "segmentation.nii.gz"
 """Files of a case in the published layout."""
 
-T = TypeVar("T")
-
 EVERY = 5
-"""Every so-manieth volume is for validation; of fewer, the last."""
+"""The volumes of every so-manieth patient are for validation; of fewer, those of the last."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +54,14 @@ class LabelledVolume:
     classes : of its shape, numbers of :data:`~hilum.training.losses_volume.OF_VOXELS`
     grid : axial
     is_hounsfield : False for 8-bit pictures
+    person : whose it is; empty where every volume is of somebody else
     """
 
     array: NDArray[Any]
     classes: NDArray[np.uint8]
     grid: VolumeGrid
     is_hounsfield: bool = True
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,9 +73,17 @@ class Prepared:
 
 
 def read_labelled(folder: Path) -> Iterator[LabelledVolume]:
-    """All volumes of a folder, in the order of their names; SettingsError if it holds none."""
+    """All volumes of a folder, in the order of their names.
+
+    Raises
+    ------
+    SettingsError
+        It holds none.
+    ReadError
+        A volume cannot be read, or has no segmentation beside it.
+    """
     phantoms = read_phantom_volumes(folder)
-    cases = sorted(path.parent for path in folder.glob(f"*/{IMAGING}"))
+    cases = [case for case in published_cases(folder) if Path(str(case.image)).name == IMAGING]
     if not phantoms and not cases:
         raise SettingsError(
             f"{str(folder)!r} holds neither computed volumes nor folders with {IMAGING} and {SEGMENTATION}."
@@ -83,12 +92,11 @@ def read_labelled(folder: Path) -> Iterator[LabelledVolume]:
         classes = np.array([0, 2, 1], dtype=np.uint8)[phantom.lungs]
         classes[(phantom.lesions == 1) | (phantom.lesions == 2)] = INFECTION
         yield LabelledVolume(phantom.ct, classes, VolumeGrid.of_spacing(phantom.ct.shape, SPACING_MM))
-    numbers = {1: LUNGS[2], 2: LUNGS[1], INFECTION: LESIONS[1]}
     for case in cases:
-        image, labels = read(case / IMAGING).axial(), read_labels(case / SEGMENTATION, numbers).axial()
-        image.volume.require_same(labels.volume)
-        is_hounsfield = image.quantity is Quantity.HOUNSFIELD
-        yield LabelledVolume(image.array, labels.array, image.volume, is_hounsfield)
+        if not teaches(case):
+            missing = folder / case.case / SEGMENTATION
+            raise ReadError(f"There is no {str(missing)!r}: a network learns from volumes that have one.", path=missing)
+        yield labelled(case)
 
 
 def labelled_parts(
@@ -98,7 +106,7 @@ def labelled_parts(
 
     Parameters
     ----------
-    data : folders of volumes, whose every fifth is for validation, or tables of cases; not some of either
+    data : folders of volumes, of which every fifth patient's are for validation, or tables of cases; not some of either
     fold, fold_file : of tables, see :func:`hilum.training.lab.cases.parts_of`
 
     Raises
@@ -133,15 +141,21 @@ def labelled(case: DatasetCase) -> LabelledVolume:
     lungs, lesions = (open_mask(case, kind, image).array for kind in ("lungs", "lesions"))
     classes = np.array([0, 2, 1, 1, 0], dtype=np.uint8)[lungs]
     classes[np.isin(lesions, (1, 2, 4))] = INFECTION
-    return LabelledVolume(image.array, classes, image.volume, is_hounsfield=image.quantity is Quantity.HOUNSFIELD)
+    is_hounsfield = image.quantity is Quantity.HOUNSFIELD
+    return LabelledVolume(image.array, classes, image.volume, is_hounsfield, case.person)
 
 
-def split(volumes: Sequence[T]) -> tuple[list[T], list[T]]:
-    """Volumes for training and for validation; SettingsError if there are fewer than two."""
-    if len(volumes) < 2:
-        raise SettingsError("Training on volumes needs two at least: one of them is for validation.")
-    watched = list(range(EVERY - 1, len(volumes), EVERY)) or [len(volumes) - 1]
-    return [v for n, v in enumerate(volumes) if n not in watched], [volumes[n] for n in watched]
+def split(volumes: Sequence[LabelledVolume]) -> tuple[list[LabelledVolume], list[LabelledVolume]]:
+    """Volumes for training and for validation, by patient; SettingsError if there are fewer than two patients."""
+    people = [volume.person or str(number) for number, volume in enumerate(volumes)]
+    order = list(dict.fromkeys(people))
+    if len(order) < 2:
+        raise SettingsError(
+            "Training on volumes needs those of two patients at least: those of one of them are for validation."
+        )
+    watched = set(order[EVERY - 1 :: EVERY] or order[-1:])
+    parts = [[v for v, person in zip(volumes, people, strict=True) if (person in watched) is w] for w in (False, True)]
+    return parts[0], parts[1]
 
 
 def prepare(volume: LabelledVolume, recipe: VolumeRecipe) -> Prepared:

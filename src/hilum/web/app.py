@@ -14,8 +14,10 @@ from hilum.errors import SettingsError
 from hilum.settings import Settings
 from hilum.worklist import Database
 from hilum.worklist.database import database_url
+from hilum.worklist.store import Store
 
 from .errors import RESPONSES, handle_errors
+from .jobs import Jobs
 from .limits import Rates
 from .routes import ROUTERS
 from .routes.pages import add_pages
@@ -29,7 +31,7 @@ API = "/api/v1"
 def create_app(settings: Settings) -> FastAPI:
     """The service, not yet listening.
 
-    ``app.state`` holds ``settings``, ``database``, ``login_required`` and ``rates``.
+    ``app.state`` holds ``settings``, ``database``, ``store``, ``jobs``, ``login_required`` and ``rates``.
 
     Parameters
     ----------
@@ -54,6 +56,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     state = app.state
     state.settings, state.database, state.login_required, state.rates = settings, database, login_required, Rates()
+    state.store = Store(folder)
+    state.jobs = Jobs(database, state.store, settings)
     handle_errors(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
@@ -74,7 +78,10 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     """What runs beside the requests, from the start of the service to its end."""
+    app.state.store.clear()
+    app.state.jobs.start()
     yield
+    app.state.jobs.stop()
     app.state.database.close()
 
 

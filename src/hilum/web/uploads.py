@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ MOST_FIELDS, MOST_FILES = 20, 20_000
 _HEADER_BYTES = 8192
 """Longest header of a part."""
 
-_SPARE_BYTES = 1 << 28
+SPARE_BYTES = 1 << 28
 """Free space of the disk that uploads leave."""
 
 
@@ -50,14 +50,13 @@ class Received:
         return next((self.files[path] for path, each in self.names.items() if each == name), None)
 
 
-async def receive(request: Request, folder: Path, *, limit: int, left: int) -> Received:
+async def receive(request: Request, folder: Path, *, left: int) -> Received:
     """The form that a request brings, its files in a folder.
 
     Parameters
     ----------
-    request : nothing of its body has been read
-    folder : takes the files, under names of its own; removed by the caller
-    limit : bytes of the whole request
+    request : nothing of its body has been read; how much may come is counted by who passes it on
+    folder : empty; takes the files by their safe paths; removed by the caller
     left : bytes that the reader's folder may still take
 
     Raises
@@ -65,35 +64,21 @@ async def receive(request: Request, folder: Path, *, limit: int, left: int) -> R
     ApiError
         It is no form, too large, cut short, or there is no room for it.
     """
-    allowed = _claimed(request.headers, limit, min(left, _free_bytes(folder)))
+    left = min(left, shutil.disk_usage(folder).free - SPARE_BYTES)
+    claim = request.headers.get("content-length", "0")
+    if left <= 0 or (claim.isdecimal() and int(claim) > left):
+        raise _no_room()
     form = _Form(request.headers.get("content-type", ""), folder)
     size = 0
     try:
         async for chunk in _stream(request):
             size += len(chunk)
-            if size > allowed:
-                raise _too_large(limit) if size > limit else _no_room()
+            if size > left:
+                raise _no_room()
             form.take(chunk)
         return form.end()
     finally:
         form.close()
-
-
-def _claimed(headers: Mapping[str, str], limit: int, left: int) -> int:
-    """Bytes that may come, judged by what the sender claims before any of them is read."""
-    claim = headers.get("content-length", "")
-    if claim and not (claim.isascii() and claim.isdigit()):
-        raise ApiError(400, "bad-length", "The header Content-Length is no number. Send the length in bytes.")
-    size = int(claim[:19] or "0")
-    if size > limit:
-        raise _too_large(limit)
-    if size > left or left <= 0:
-        raise _no_room()
-    return min(limit, left)
-
-
-def _free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(folder).free - _SPARE_BYTES
 
 
 async def _stream(request: Request) -> AsyncIterator[bytes]:
@@ -106,18 +91,9 @@ async def _stream(request: Request) -> AsyncIterator[bytes]:
         raise ApiError(400, "cut-short", "The upload ended before it was whole. Send it again.") from error
 
 
-def _too_large(limit: int) -> ApiError:
-    return ApiError(
-        413,
-        "too-large",
-        f"The upload is larger than {limit / 1e9:g} GB. Send fewer files at a time, or raise the setting "
-        "web.upload_gb.",
-    )
-
-
 def _no_room() -> ApiError:
     return ApiError(
-        507,
+        413,
         "no-room",
         "The reader's folder has no room for it. Delete studies, free the disk, or raise the setting web.folder_gb.",
     )
@@ -216,7 +192,8 @@ class _Form:
         if len(self._made.files) >= MOST_FILES:
             raise _bad_form(f"it has more than {MOST_FILES:,} files; pack them into a zip file")
         self._path = self._paths.add(given.decode(errors="replace"))
-        target = self._folder / f"{len(self._made.files)}.part"
+        target = self._folder / self._path
+        target.parent.mkdir(parents=True, exist_ok=True)
         self._made.files[self._path], self._made.names[self._path] = target, self._name
         self._file = target.open("xb")
 
@@ -234,7 +211,7 @@ class _Form:
             self._file.close()
             self._file = None
         elif self._text is not None:
-            self._made.fields[self._name] = self._text.decode(errors="replace")
+            self._made.fields[self._name] = self._text.decode(errors="replace").replace("\0", "")
             self._text = None
 
     def _end(self) -> None:

@@ -3,7 +3,7 @@
 ::
 
     <folder>/studies/<id>/upload/...          the files as they came, their names made safe
-                          image.nii.gz        the film or CT as a browser shows it
+                          image.nii.gz        the film or CT as a browser shows it, and image.json about it
                           versions/<n>/       results: 0 is Hilum's, the others are readers' corrections
              incoming/<token>/                what is being received or made; cleared at the start
 
@@ -24,11 +24,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
-from hilum.errors import WriteError
 from hilum.writers.whole import MARKER, write_error
 
-IMAGE = "image.nii.gz"
-"""The film or CT of a study, as a browser shows it."""
+IMAGE, IMAGE_FACTS = "image.nii.gz", "image.json"
+"""The film or CT of a study as a browser shows it, and what there is to know of it beforehand."""
 
 LAYERS = "layers"
 """Folder within a version: label maps and maps of probability on the grid of :data:`IMAGE`."""
@@ -160,30 +159,13 @@ class Store:
         except OSError as error:
             raise write_error(target, error) from error
 
-    def put_image(self, study: str, file: Path) -> None:
-        """Make a whole file the image of a study; WriteError if the disk refuses, or the study is gone."""
+    def put_image(self, study: str, folder: Path) -> None:
+        """Move the image of a study, with its facts, out of a folder; WriteError if the disk refuses."""
         try:
-            file.replace(self.image(study))
+            for name in (IMAGE_FACTS, IMAGE):
+                (folder / name).replace(self.path(study) / name)
         except OSError as error:
             raise write_error(self.image(study), error) from error
-
-    def add_results(self, study: str, results: Path) -> None:
-        """Copy the results of a case, made elsewhere, as version 0 of a study, which need not be there yet.
-
-        Raises
-        ------
-        WriteError
-            The disk refuses, or ``results`` holds no result of Hilum's.
-        """
-        if not (results / MARKER).is_file():
-            raise WriteError(f"Cannot take over {str(results)!r}: there is no {MARKER} in it.", path=results)
-        with self.incoming() as part:
-            try:
-                shutil.copytree(results, part / "copy")
-                self.path(study).mkdir(mode=0o700, exist_ok=True)
-            except OSError as error:
-                raise write_error(self.path(study), error) from error
-            self.put_version(study, 0, part / "copy")
 
     def remove(self, study: str) -> None:
         """Remove a study with all that was made of it, at once for whoever looks; nothing if it is not there."""

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import audit, health, session, users
+from . import audit, compare, health, scores, session, studies, users, versions
 
-ROUTERS: tuple[APIRouter, ...] = (session.router, users.router, audit.router, health.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    session.router,
+    users.router,
+    audit.router,
+    studies.router,
+    versions.router,
+    scores.router,
+    compare.router,
+    health.router,
+)
 """All of them."""

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.case import Case
 from hilum.geometry import VolumeGrid
 from hilum.image import Image, Label, LabelMap, Quantity
 from hilum.provenance import Step
@@ -63,8 +62,16 @@ class Layer:
     opacity: float
 
 
-def write_layers(case: Case, folder: Path) -> None:
-    """Write the layers of a case into a new folder.
+def write_layers(
+    lungs: LabelMap, lesions: LabelMap, folder: Path, probability: Mapping[str, NDArray[Any]] | None = None
+) -> None:
+    """Write layers into a new folder.
+
+    Parameters
+    ----------
+    lungs, lesions : on the image's grid
+    folder : made
+    probability : by name, on the same grid: 0 to 1, or 0 to 255 in uint8
 
     Raises
     ------
@@ -74,9 +81,9 @@ def write_layers(case: Case, folder: Path) -> None:
         The disk refuses.
     """
     folder.mkdir()
-    shown = Shown.of(case.image.grid)
+    shown = Shown.of(lungs.grid)
     written: list[Layer] = []
-    for layer, array in _layers(case):
+    for layer, array in _layers(lungs, lesions, probability or {}):
         small = Image(np.ascontiguousarray(shown.nearest(array)), shown.small, Quantity.PROBABILITY, Step("show"))
         write_straight(small, folder / f"{layer.name}.nii.gz")
         written.append(layer)
@@ -92,11 +99,13 @@ def read_layers(folder: Path) -> list[Layer]:
     return [Layer(**{**each, "labels": tuple(LayerLabel(**label) for label in each["labels"])}) for each in listed]
 
 
-def _layers(case: Case) -> Iterator[tuple[Layer, NDArray[np.uint8]]]:
-    for name, labels in (("lungs", case.lungs), ("lesions", case.lesions)):
+def _layers(
+    lungs: LabelMap, lesions: LabelMap, probability: Mapping[str, NDArray[Any]]
+) -> Iterator[tuple[Layer, NDArray[np.uint8]]]:
+    for name, labels in (("lungs", lungs), ("lesions", lesions)):
         yield _of_labels(name, labels.labels), labels.array
-    yield _ZONES, zone_numbers(case.lungs)
-    for name, chance in case.probability.items():
+    yield _ZONES, zone_numbers(lungs)
+    for name, chance in probability.items():
         title = _MAPS.get(name, f"Probability of {name}")
         yield Layer(f"probability-{name}", title, "probability", (), 0.0), as_bytes(chance)
 

@@ -1,0 +1,89 @@
+"""What routes about studies need of the service: the store, the jobs, and rows that have to be there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+from pydantic import StringConstraints
+from sqlalchemy.orm import Session
+
+from hilum.errors import Error
+from hilum.settings import Settings
+from hilum.worklist import Study, Version
+from hilum.worklist.store import Store
+
+from .errors import ApiError
+from .intake import without
+from .jobs import Jobs
+
+StudyId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+"""Type of a route's parameter: the id of a study."""
+
+Number = Annotated[int, Path(ge=0, le=100_000)]
+"""Type of a route's parameter: the number of a version."""
+
+Text = Annotated[str, StringConstraints(max_length=2000, pattern="^[^\\x00]*$")]
+"""Text that every database takes."""
+
+ShortText = Annotated[str, StringConstraints(max_length=100, pattern="^[^\\x00-\\x1f]*$")]
+"""One line of text."""
+
+
+def _store(request: Request) -> Store:
+    found: Store = request.app.state.store
+    return found
+
+
+def _jobs(request: Request) -> Jobs:
+    found: Jobs = request.app.state.jobs
+    return found
+
+
+def _settings(request: Request) -> Settings:
+    found: Settings = request.app.state.settings
+    return found
+
+
+StoreOf = Annotated[Store, Depends(_store)]
+"""Type of a route's parameter: the folder of the reader."""
+
+JobsOf = Annotated[Jobs, Depends(_jobs)]
+"""Type of a route's parameter: the workers."""
+
+SettingsOf = Annotated[Settings, Depends(_settings)]
+"""Type of a route's parameter: all settings."""
+
+
+def study_row(session: Session, study: str, *, lock: bool = False) -> Study:
+    """A study; ``lock`` keeps others from changing it until the transaction ends.
+
+    Raises
+    ------
+    ApiError
+        There is none of that id (404).
+    """
+    row = session.get(Study, study, with_for_update=lock or None)
+    if row is None:
+        raise ApiError(404, "no-such-study", "There is no study of that id. It may have been deleted.")
+    return row
+
+
+def version_row(session: Session, study: str, number: int) -> Version:
+    """A version of a study.
+
+    Raises
+    ------
+    ApiError
+        There is no such study, or version (404).
+    """
+    row = session.get(Version, (study, number))
+    if row is None:
+        study_row(session, study)
+        raise ApiError(404, "no-such-version", f"The study has no version {number}.")
+    return row
+
+
+def in_words(error: Error, store: Store, study: str) -> str:
+    """What an error says, without where on this machine the files are."""
+    return without(without(str(error), store.upload(study)), store.folder)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from .postgresql import cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("HILUM_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -34,6 +38,30 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"there are no data sets at {DATA}; name their folder in HILUM_TEST_DATA")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL whose database's name is left open as ``{}``."""
+    with cluster() as url:
+        yield url
+
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: each test that asks for it runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'worklist.sqlite'}"
+    import psycopg
+
+    url: str = request.getfixturevalue("postgresql")
+    name = f"test_{next(_NUMBERS)}"
+    with psycopg.connect(url.format("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # pyright: ignore[reportArgumentType]
+    return url.format(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

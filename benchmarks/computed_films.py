@@ -17,9 +17,16 @@ BODIES = 4
 """Phantoms that are computed; each film is one of them, shifted and with a noise of its own."""
 
 
-def write_films(folder: Path, count: int) -> list[Path]:
-    """Write ``count`` films, PNG and JPEG in turn, from healthy to severely ill; the same files every time."""
-    shape = (SIDE_PX, SIDE_PX)
+def write_films(folder: Path, count: int, *, side_px: int | None = None) -> list[Path]:
+    """Write ``count`` films, PNG and JPEG in turn, from healthy to severely ill; the same files every time.
+
+    Parameters
+    ----------
+    folder : made if need be
+    count : of films
+    side_px : rows and columns; None for :data:`SIDE_PX`
+    """
+    shape = (side_px or SIDE_PX,) * 2
     bodies = [sample_film(seed, severity=seed / BODIES, shape=shape).image.array for seed in range(min(BODIES, count))]
     folder.mkdir(parents=True, exist_ok=True)
     return [_write(folder, number, bodies[number % len(bodies)]) for number in range(count)]
@@ -27,7 +34,8 @@ def write_films(folder: Path, count: int) -> list[Path]:
 
 def _write(folder: Path, number: int, body: NDArray[np.uint8]) -> Path:
     random = np.random.default_rng(number)
-    moved = np.roll(body, random.integers(-20, 21, 2), axis=(0, 1)).astype(np.float32)
+    most = max(1, len(body) // 50)
+    moved = np.roll(body, random.integers(-most, most + 1, 2), axis=(0, 1)).astype(np.float32)
     film = np.clip(moved + random.normal(0, 3, moved.shape), 0, 255).astype(np.uint8)
     path = folder / f"film-{number:03d}.{'jpg' if number % 2 else 'png'}"
     Image.fromarray(film).save(path)

@@ -149,8 +149,8 @@ def test_volumes_are_read_and_analysed_one_at_a_time(
 
 
 def test_a_folder_of_slices_is_a_volume(tmp_path: Path) -> None:
-    assert local._is_likely_volume(FakeEntry(str(tmp_path), ending=""))  # type: ignore[arg-type]
-    assert not local._is_likely_volume(FakeEntry("film"))  # type: ignore[arg-type]
+    assert local.is_likely_volume(FakeEntry(str(tmp_path), ending=""))  # type: ignore[arg-type]
+    assert not local.is_likely_volume(FakeEntry("film"))  # type: ignore[arg-type]
 
 
 def test_the_stages_of_volumes_are_told(tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

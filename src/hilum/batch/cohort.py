@@ -30,7 +30,7 @@ from hilum.writers.whole import MARKER, whole_file
 
 from .inputs import Cohort, place_of, stamp_of
 from .journal import Journal, Record, open_journal
-from .local import INTERNAL_ERROR, Outcome, each_outcome, require_writable
+from .local import INTERNAL_ERROR, WORKER_DIED, Outcome, each_outcome, require_writable, source_of
 
 FAILURES = "failures.csv"
 """Name of the table of the cases without a result."""
@@ -43,7 +43,7 @@ PARQUET = "results.parquet"
 
 PASSING = frozenset(
     {
-        *(INTERNAL_ERROR, "read-error", "write-error", "missing-extra", "settings-error"),
+        *(INTERNAL_ERROR, WORKER_DIED, "read-error", "write-error", "missing-extra", "settings-error"),
         *("model-error", "unknown-model", "corrupt-model", "model-mismatch"),
     }
 )
@@ -243,8 +243,9 @@ def _outcomes(cohort: Cohort, journal: Journal, output: Path) -> Iterator[Outcom
         known = journal.records.get(place_of(entry))
         if known is not None and known.case == entry.name:
             folder = output / known.case if known.status == "done" else None
-            source = str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
-            yield Outcome(known.case, source, known.status, code=known.code, message=known.message, folder=folder)
+            yield Outcome(
+                known.case, source_of(entry), known.status, code=known.code, message=known.message, folder=folder
+            )
 
 
 def _write_tables(cohort: Cohort, journal: Journal, output: Path, *, worked_on: int, parquet: bool) -> CohortSummary:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -58,6 +59,9 @@ class Record:
 
 
 _KEYS = frozenset(item.name for item in fields(Record))
+
+_SHARED = frozenset({"settings", "status", "modality", "code"})
+"""What is the same for very many cases, and kept once."""
 
 
 class Journal:
@@ -172,7 +176,11 @@ def _record(line: bytes) -> Record | None:
         found: Any = json.loads(line)
         if found["status"] not in ("done", "failed"):
             return None
-        known: dict[str, Any] = {key: value for key, value in found.items() if key in _KEYS and isinstance(value, str)}
+        known: dict[str, Any] = {
+            key: sys.intern(value) if key in _SHARED else value
+            for key, value in found.items()
+            if key in _KEYS and isinstance(value, str)
+        }
         return Record(**known)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +21,6 @@ from hilum.errors import Error, Refused
 from hilum.geometry import VolumeGrid
 from hilum.image import Image, LabelMap
 from hilum.measurement import Finding
-from hilum.models.plan import workers
 from hilum.pipeline import RunNetworks, analyse, open_networks
 from hilum.readers import Entry
 from hilum.scoring.score import Score
@@ -32,6 +31,8 @@ from hilum.writers.tables import write_results
 from hilum.writers.whole import write_error
 
 from .heap import keep_memory
+from .sizing import VOLUME_SUFFIXES as VOLUME_SUFFIXES  # noqa: PLC0414 - others have it from here
+from .sizing import cases_at_once, is_likely_volume
 
 if TYPE_CHECKING:
     from hilum.readers.dicom_source import DicomSource
@@ -41,8 +42,8 @@ log = logging.getLogger(__name__)
 INTERNAL_ERROR = "internal-error"
 """Code of a failure that is a defect of Hilum's own."""
 
-VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
-"""Endings of files that are most often volumes: those wait for their turn before they are read."""
+WORKER_DIED = "worker-died"
+"""Code of a case that ended every worker it was given to: for want of memory, or by a crash inside a library."""
 
 Lobes = Callable[[Image], LabelMap]
 """Gives the lobes of a CT, on its grid."""
@@ -161,12 +162,14 @@ def each_outcome(
     ----------
     entries : what to read
     output : folder for the results, which is there
-    settings : ``runtime.workers`` cases are in work at once, but only one volume
+    settings : ``runtime.workers`` cases are in work at once, 0 for what the machine can have, but only one volume
     record : called with the place among the entries and the outcome of each case as soon as it is ready, in the
         thread that worked on it, and so out of order; what it raises ends the run
     within : told how far the stages of a volume are
     lobes : gives the lobes of each image
     """
+    at_once = cases_at_once(entries, settings.runtime)
+    settings = replace(settings, runtime=replace(settings.runtime, workers=at_once))
     if len(entries) > 1:
         keep_memory()
     networks = open_networks(settings, many=len(entries) > 1)
@@ -185,7 +188,7 @@ def each_outcome(
         record(place, outcome)
         return outcome
 
-    with closing(_in_order(work, range(len(entries)), workers(settings.runtime))) as finished:
+    with closing(_in_order(work, range(len(entries)), at_once)) as finished:
         yield from finished
 
 
@@ -211,10 +214,10 @@ def analyse_one(
     within : told how far the stages of a volume are
     lobes : gives the lobes of the image
     """
-    source = str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
+    source = source_of(entry)
     try:
         with ExitStack() as held:
-            has_turn = _is_likely_volume(entry)
+            has_turn = is_likely_volume(entry)
             if has_turn:
                 held.enter_context(turn)
             image = entry.open()
@@ -248,11 +251,9 @@ def _headers(entry: Entry, settings: Settings) -> DicomSource | None:
     return dicom_source(entry)
 
 
-def _is_likely_volume(entry: Entry) -> bool:
-    """A study, a folder of slices, or a file that is called like a volume."""
-    if entry.study is not None or (entry.member is None and entry.path.is_dir()):
-        return True
-    return (entry.member or entry.path.name).lower().endswith(VOLUME_SUFFIXES)
+def source_of(entry: Entry) -> str:
+    """How outcomes name the file that a case comes from."""
+    return str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
 
 
 def failure_code(error: Error) -> str:

@@ -32,12 +32,23 @@ from hilum.cli.talk import TalkingCommand
 @click.option("--by-content", is_flag=True, help="Know inputs by the hash of their bytes, not by size and time.")
 @click.option("--retry", is_flag=True, help="Work again on all cases that failed.")
 @click.option("--parquet", is_flag=True, help="Write results.parquet too; needs the extra 'cluster'.")
+@click.option(
+    "--ray",
+    "address",
+    default="",
+    metavar="ADDRESS",
+    help="Work on a Ray cluster, such as 'auto', or on one on this machine, 'local'; needs the extra 'cluster'.",
+)
+@click.option(
+    "--gpus", type=click.FloatRange(min=0), default=0.0, metavar="NUMBER", help="GPUs that each worker of Ray reserves."
+)
 @models_option
 @setting("ct.preset", "--preset")
 @setting("output.masks", "--mask-format")
 @setting("output.overlay", "--overlay/--no-overlay")
 @setting("output.report", "--report/--no-report")
 @setting("runtime.workers", "--workers")
+@setting("runtime.threads", "--threads")
 @settings_sources
 def command(
     inputs: tuple[str, ...],
@@ -45,9 +56,9 @@ def command(
     output: Path,
     path_column: str,
     groups: tuple[str, ...],
-    by_content: bool,
-    retry: bool,
-    parquet: bool,
+    address: str,
+    gpus: float,
+    **how: bool,
 ) -> None:
     """Analyse a cohort, resumably: run the same command again after any interruption, and it goes on.
 
@@ -57,6 +68,8 @@ def command(
     """
     from hilum.batch.cohort import run_cohort
     from hilum.batch.inputs import cohort_of
+    from hilum.batch.local import each_outcome
+    from hilum.batch.ray import RayCluster
     from hilum.cli.live import Live
     from hilum.cli.run import SOME_FAILED
 
@@ -67,10 +80,9 @@ def command(
             cohort,
             output,
             settings,
-            by_content=by_content,
-            retry=retry,
-            parquet=parquet,
+            mapper=RayCluster(address, gpus=gpus) if address else each_outcome,
             watcher=live,
+            **how,
         )
     click.echo(f"{summary.done} of {summary.cases} cases done, {summary.kept} of the {summary.cases} settled before.")
     for code, count in summary.failures.items():

@@ -1,0 +1,322 @@
+// The picture: everything that touches NiiVue. Positions are voxels of the display's order (x to the patient's right,
+// y to the front, z to the head; see nifti.ts), and everything but loading happens in the browser.
+
+import { DRAG_MODE, type NVImage, Niivue, NVImage as Volume, SLICE_TYPE } from "@niivue/niivue";
+
+import type { Layer } from "../types";
+import { fetchNifti, type Order } from "./nifti";
+import type { Axis, Canvas, Change, Plane } from "./paint";
+import type { Range } from "./windows";
+
+export type Kind = "film" | "volume";
+export type View = "planes" | "axial" | "coronal" | "sagittal" | "solid";
+export type Voxel = [number, number, number];
+
+const SLICES: Record<View, SLICE_TYPE> = {
+  planes: SLICE_TYPE.MULTIPLANAR,
+  axial: SLICE_TYPE.AXIAL,
+  coronal: SLICE_TYPE.CORONAL,
+  sagittal: SLICE_TYPE.SAGITTAL,
+  solid: SLICE_TYPE.RENDER,
+};
+
+const STILL: Partial<Record<SLICE_TYPE, Axis>> = {
+  [SLICE_TYPE.AXIAL]: 2,
+  [SLICE_TYPE.CORONAL]: 1,
+  [SLICE_TYPE.SAGITTAL]: 0,
+};
+
+const SLICE_OF: Record<Axis, SLICE_TYPE> = { 2: SLICE_TYPE.AXIAL, 1: SLICE_TYPE.CORONAL, 0: SLICE_TYPE.SAGITTAL };
+
+/** Cuts the body, not the layers, in front: lungs and lesions stand in the open chest. */
+const CHEST_OPEN = [0.02, 180, 0];
+const UNCUT = [2, 0, 0];
+
+export interface Events {
+  /** The crosshair has moved to this voxel; `value` is the image's there */
+  moved: (at: Voxel, value: number) => void;
+  /** The grey scale was changed by dragging */
+  windowed: (range: Range) => void;
+}
+
+export class Scene {
+  private constructor(
+    private readonly nv: Niivue,
+    readonly kind: Kind,
+    private readonly image: NVImage,
+    /** The image's first bytes, which a mask on its grid begins with too */
+    readonly header: ArrayBuffer,
+  ) {}
+
+  private readonly layers = new Map<string, NVImage>();
+
+  /** Draws an image into a canvas; `signal` ends the loading. */
+  static async open(canvas: HTMLCanvasElement, kind: Kind, url: string, events: Events, signal: AbortSignal): Promise<Scene> {
+    const bytes = fetchNifti(url, signal);
+    const nv = niivue(kind);
+    await nv.attachToCanvas(canvas);
+    canvas.tabIndex = -1; // the frame round it takes the keys
+    const image = await Volume.loadFromUrl({ url: await bytes, name: "image.nii", colormap: "gray" });
+    signal.throwIfAborted();
+    const scene = new Scene(nv, kind, image, (await bytes).slice(0, 352));
+    nv.onLocationChange = () => {
+      const at = scene.at();
+      events.moved(at, scene.value(at));
+    };
+    nv.onIntensityChange = () => events.windowed(scene.window);
+    scene.redraw();
+    scene.show(kind === "film" ? "coronal" : "planes");
+    return scene;
+  }
+
+  close(): void {
+    this.nv.cleanup();
+    this.nv.gl.getExtension("WEBGL_lose_context")?.loseContext();
+  }
+
+  /** Display size along x, y, z. */
+  get dims(): Voxel {
+    const [, x = 1, y = 1, z = 1] = this.image.dimsRAS ?? [];
+    return [x, y, z];
+  }
+
+  get spacing(): Voxel {
+    const [, x = 1, y = 1, z = 1] = this.image.pixDimsRAS ?? [];
+    return [x, y, z];
+  }
+
+  get order(): Order {
+    return { dims: this.dims, start: this.image.img2RASstart ?? [0, 0, 0], step: this.image.img2RASstep ?? [1, 1, 1] };
+  }
+
+  // Grey scale
+
+  get window(): Range {
+    return { low: this.image.cal_min ?? 0, high: this.image.cal_max ?? 1 };
+  }
+
+  set window({ low, high }: Range) {
+    this.image.cal_min = low;
+    this.image.cal_max = high;
+    this.nv.refreshLayers(this.image, 0);
+    this.nv.drawScene();
+  }
+
+  get auto(): Range {
+    return { low: this.image.robust_min ?? 0, high: this.image.robust_max ?? 1 };
+  }
+
+  get full(): Range {
+    return { low: this.image.global_min ?? 0, high: this.image.global_max ?? 1 };
+  }
+
+  invert(inverted: boolean): void {
+    this.image.colormapInvert = inverted;
+    this.nv.updateGLVolume();
+  }
+
+  // Layers
+
+  /** Fetches a layer, not shown yet; null if it does not lie on the image's grid. */
+  async load(layer: Layer, signal: AbortSignal): Promise<boolean> {
+    const url = await fetchNifti(layer.url, signal);
+    const made = await Volume.loadFromUrl({ url, name: `${layer.name}.nii`, opacity: 0 });
+    signal.throwIfAborted();
+    if (made.hdr?.dims.slice(1, 4).join() !== this.image.hdr?.dims.slice(1, 4).join()) return false;
+    if (layer.kind === "labels") made.setColormapLabel(colours(layer));
+    else {
+      const top = made.global_max !== undefined && made.global_max > 1 ? 255 : 1;
+      made.colormap = "warm";
+      made.cal_min = top / 10;
+      made.cal_max = top;
+    }
+    this.layers.set(layer.name, made);
+    return true;
+  }
+
+  has(name: string): boolean {
+    return this.layers.has(name);
+  }
+
+  /** Forgets every layer, such as those of another version. */
+  unload(): void {
+    this.layers.clear();
+  }
+
+  /** Shows the layers that have an opacity, in their order; the others are away. */
+  compose(shown: { name: string; opacity: number }[]): void {
+    const volumes = shown.flatMap(({ name, opacity }) => {
+      const layer = this.layers.get(name);
+      if (!layer || opacity <= 0) return [];
+      layer.opacity = opacity;
+      return [layer];
+    });
+    this.redraw(volumes);
+  }
+
+  outline(on: boolean): void {
+    this.nv.setAtlasOutline(on ? 1 : 0);
+  }
+
+  /** The numbers of a loaded layer, as the file has them. */
+  numbers(name: string): ArrayLike<number> | null {
+    return this.layers.get(name)?.img ?? null;
+  }
+
+  private redraw(layers: NVImage[] = []): void {
+    this.nv.volumes = [this.image, ...layers];
+    this.nv.back = this.image;
+    this.nv.overlays = layers;
+    this.nv.updateGLVolume();
+  }
+
+  // Where one looks
+
+  show(view: View): void {
+    this.nv.opts.crosshairWidth = view === "planes" ? 1 : 0;
+    if (this.kind === "volume") this.nv.setClipPlane(view === "planes" || view === "solid" ? CHEST_OPEN : UNCUT);
+    this.nv.setSliceType(SLICES[view]);
+  }
+
+  at(): Voxel {
+    const [x = 0, y = 0, z = 0] = this.nv.frac2vox(this.nv.scene.crosshairPos);
+    return [x, y, z];
+  }
+
+  value(at: Voxel): number {
+    return this.image.getValue(...at);
+  }
+
+  go(axis: Axis, index: number): void {
+    const size = this.dims[axis];
+    this.nv.scene.crosshairPos[axis] = (Math.min(size - 1, Math.max(0, index)) + 0.5) / size;
+    this.nv.drawScene();
+    this.nv.createOnLocationChange();
+  }
+
+  zoom(factor: number): void {
+    const [x = 0, y = 0, z = 0, now = 1] = this.nv.scene.pan2Dxyzmm;
+    const next = Math.min(12, Math.max(1, now * factor));
+    this.nv.setPan2Dxyzmm(next === 1 ? [0, 0, 0, 1] : [x, y, z, next]);
+    const solid = Math.min(4, Math.max(0.5, this.nv.scene.volScaleMultiplier * factor));
+    if (this.kind === "volume") this.nv.setScale(solid);
+  }
+
+  fit(): void {
+    this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
+    if (this.kind === "volume") this.nv.setScale(1);
+  }
+
+  turn(degrees: number): void {
+    const { renderAzimuth, renderElevation } = this.nv.scene;
+    this.nv.setRenderAzimuthElevation(renderAzimuth + degrees, renderElevation);
+  }
+
+  /** What lies under a point of the window: the plane, and where in the volume, in parts of voxels too. */
+  under(clientX: number, clientY: number): { plane: Plane; at: Voxel } | null {
+    const ratio = this.nv.uiData.dpr ?? 1;
+    const box = this.nv.gl.canvas instanceof HTMLCanvasElement ? this.nv.gl.canvas.getBoundingClientRect() : null;
+    if (!box) return null;
+    const [x, y] = [(clientX - box.left) * ratio, (clientY - box.top) * ratio];
+    const tile = this.nv.tileIndex(x, y);
+    const axis = STILL[this.nv.screenSlices[tile]?.axCorSag ?? SLICE_TYPE.RENDER];
+    if (axis === undefined) return null;
+    const share = this.nv.screenXY2TextureFrac(x, y, tile, false);
+    const dims = this.dims;
+    const at: Voxel = [share[0] * dims[0] - 0.5, share[1] * dims[1] - 0.5, share[2] * dims[2] - 0.5];
+    return { plane: { axis, index: this.at()[axis] }, at };
+  }
+
+  /** Where a voxel of a plane stands, in CSS pixels of the canvas; null where it is not shown. */
+  over(at: Voxel, axis: Axis): { x: number; y: number } | null {
+    const dims = this.dims;
+    const share = [0, 1, 2].map((i) => ((at[i] ?? 0) + 0.5) / (dims[i] ?? 1)) as Voxel;
+    const found = this.nv.frac2canvasPosWithTile(share, SLICE_OF[axis]);
+    if (!found || this.nv.screenSlices[found.tileIndex]?.axCorSag !== SLICE_OF[axis]) return null;
+    const ratio = this.nv.uiData.dpr ?? 1;
+    return { x: (found.pos[0] ?? 0) / ratio, y: (found.pos[1] ?? 0) / ratio };
+  }
+
+  // Drawing
+
+  /** Shows labels that are being drawn, above everything, in a layer's colours. */
+  draw({ labels }: Canvas, layer: Layer): void {
+    this.nv.createEmptyDrawing();
+    this.nv.drawBitmap = labels;
+    this.nv.setDrawColormap(colours(layer) as unknown as string); // takes a colour map too, says its documentation
+    this.nv.refreshDrawing(true);
+  }
+
+  drawOpacity(opacity: number): void {
+    this.nv.setDrawOpacity(opacity);
+  }
+
+  /** Brings what a stroke changed onto the screen: only the box round it. */
+  refresh({ dims, labels }: Canvas, { at }: Change): void {
+    if (at.length === 0) return;
+    const low: Voxel = [...dims];
+    const high: Voxel = [0, 0, 0];
+    for (const voxel of at) {
+      const place = [voxel % dims[0], Math.floor(voxel / dims[0]) % dims[1], Math.floor(voxel / (dims[0] * dims[1]))];
+      for (const axis of [0, 1, 2] as const) {
+        low[axis] = Math.min(low[axis], place[axis] ?? 0);
+        high[axis] = Math.max(high[axis], place[axis] ?? 0);
+      }
+    }
+    const gl = this.nv.gl;
+    gl.activeTexture(gl.TEXTURE7); // where NiiVue keeps the drawing
+    gl.bindTexture(gl.TEXTURE_3D, this.nv.drawTexture);
+    const size = [0, 1, 2].map((axis) => (high[axis] ?? 0) - (low[axis] ?? 0) + 1) as Voxel;
+    const skips = [gl.UNPACK_ROW_LENGTH, gl.UNPACK_IMAGE_HEIGHT, gl.UNPACK_SKIP_PIXELS, gl.UNPACK_SKIP_ROWS, gl.UNPACK_SKIP_IMAGES];
+    [dims[0], dims[1], ...low].forEach((value, i) => gl.pixelStorei(skips[i] ?? 0, value));
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    gl.texSubImage3D(gl.TEXTURE_3D, 0, ...low, ...size, gl.RED, gl.UNSIGNED_BYTE, labels);
+    skips.forEach((skip) => gl.pixelStorei(skip, 0));
+    this.nv.drawScene();
+  }
+
+  endDrawing(): void {
+    this.nv.closeDrawing();
+  }
+}
+
+function niivue(kind: Kind): Niivue {
+  const nv = new Niivue({
+    logLevel: "error",
+    loadingText: "",
+    dragAndDropEnabled: false,
+    isRadiologicalConvention: true, // the patient's right at the picture's left
+    sagittalNoseLeft: true,
+    isAntiAlias: false,
+    showAllOrientationMarkers: kind === "volume",
+    crosshairColor: [0.4, 0.75, 1, 0.7],
+    crosshairWidth: 1,
+    crosshairWidthUnit: "mm",
+    fontColor: new Float32Array([1, 1, 1, 1]),
+    multiplanarPadPixels: 6,
+    show3Dcrosshair: false,
+    viewModeHotKey: "",
+    clipPlaneHotKey: "",
+    cycleClipPlaneHotKey: "",
+    isForceMouseClickToVoxelCenters: true,
+  });
+  nv.setMouseEventConfig({
+    leftButton: { primary: kind === "film" ? DRAG_MODE.pan : DRAG_MODE.crosshair, withShift: DRAG_MODE.pan },
+    rightButton: DRAG_MODE.windowing,
+    centerButton: DRAG_MODE.pan,
+  });
+  return nv;
+}
+
+/** A layer's colours as NiiVue takes them: nothing at 0, then each label in its own. */
+function colours({ labels }: Layer) {
+  const part = (at: number) => labels.map(({ colour }) => Number.parseInt(colour.slice(at, at + 2), 16));
+  return {
+    R: [0, ...part(1)],
+    G: [0, ...part(3)],
+    B: [0, ...part(5)],
+    A: [0, ...labels.map(() => 255)],
+    I: [0, ...labels.map(({ number }) => number)],
+    labels: ["", ...labels.map(({ title }) => title)],
+  };
+}

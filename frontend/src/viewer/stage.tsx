@@ -1,0 +1,161 @@
+// The canvas with the picture, and the sheet over it that takes pen and keys while something is being drawn.
+
+import type { RefObject } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { type Keys, useKeys } from "./keys";
+import { across, type Plane } from "./paint";
+import type { Scene, View, Voxel } from "./scene";
+import type { Drawing } from "./use-drawing";
+
+interface StageProps {
+  canvas: RefObject<HTMLCanvasElement>;
+  scene: Scene | null;
+  drawing: Drawing | null;
+  view: View;
+  name: string;
+  keys: Omit<Keys, "pen">;
+}
+
+interface Spot {
+  plane: Plane;
+  at: Voxel;
+}
+
+export function Stage({ canvas, scene, drawing, view, name, keys }: StageProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  const sheet = useRef<HTMLCanvasElement>(null);
+  const last = useRef<Spot | null>(null);
+  const [spot, setSpot] = useState<Spot | null>(null); // under the pointer, or where the keys have gone
+  const [corners, setCorners] = useState<Spot[]>([]);
+  const armed = drawing !== null && drawing.tool !== "look";
+
+  useEffect(() => setCorners([]), [drawing?.tool, drawing?.target, view]);
+  useEffect(() => {
+    if (sheet.current) preview(sheet.current, scene, armed ? drawing : null, spot, corners);
+  });
+
+  const close = () => {
+    const [first] = corners;
+    if (first && corners.length > 2) drawing?.outline(first.plane, corners.map(({ at }) => at));
+    setCorners([]);
+  };
+  const use = (at: Spot) => {
+    if (drawing?.tool === "polygon") setCorners((now) => [...now, at]);
+    else if (drawing?.tool === "fill") drawing.pour(at.plane, at.at);
+    else {
+      drawing?.draw(at.plane, [at.at, at.at]);
+      last.current = at;
+    }
+  };
+  const drag = (to: Spot) => {
+    const from = last.current;
+    if (!from || from.plane.axis !== to.plane.axis || from.plane.index !== to.plane.index) return;
+    drawing?.draw(to.plane, [from.at, to.at]);
+    last.current = to;
+  };
+  const lift = () => {
+    if (last.current) drawing?.lift();
+    last.current = null;
+  };
+
+  useKeys(frame, scene, {
+    ...keys,
+    pen: armed
+      ? {
+          spot,
+          move: (to) => {
+            drag(to);
+            setSpot(to);
+          },
+          use: (at) => (last.current ? lift() : use(at)),
+          close,
+          drop: () => {
+            lift();
+            setCorners([]);
+          },
+        }
+      : null,
+  });
+
+  const here = (event: PointerEvent | MouseEvent): Spot | null => scene?.under(event.clientX, event.clientY) ?? null;
+  return (
+    <div class="stage" ref={frame} tabIndex={0} role="application" aria-label={name} aria-describedby="viewer-keys">
+      <canvas class="picture" ref={canvas} />
+      <canvas
+        class={armed ? "sheet armed" : "sheet"}
+        ref={sheet}
+        onPointerDown={(event) => {
+          const at = here(event);
+          if (!at || event.button !== 0) return;
+          event.preventDefault();
+          frame.current?.focus({ preventScroll: true });
+          event.currentTarget.setPointerCapture(event.pointerId);
+          use(at);
+        }}
+        onPointerMove={(event) => {
+          const at = here(event);
+          if (at) drag(at);
+          setSpot(at);
+        }}
+        onPointerUp={lift}
+        onPointerCancel={lift}
+        onPointerLeave={() => setSpot(null)}
+        onDblClick={close}
+        onWheel={(event) => {
+          event.preventDefault();
+          if (corners.length === 0) keys.scroll(Math.sign(event.deltaY));
+        }}
+      />
+    </div>
+  );
+}
+
+/** Draws the brush, the polygon so far and the place of the keys. */
+function preview(sheet: HTMLCanvasElement, scene: Scene | null, drawing: Drawing | null, spot: Spot | null, corners: Spot[]): void {
+  const ratio = devicePixelRatio;
+  const { clientWidth: width, clientHeight: height } = sheet;
+  sheet.width = width * ratio;
+  sheet.height = height * ratio;
+  const pen = sheet.getContext("2d");
+  if (!pen || !scene || !drawing) return;
+  pen.scale(ratio, ratio);
+  const line = (trace: () => void) => {
+    for (const [colour, thick] of [["#000", 3], ["#fff", 1.25]] as const) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = thick;
+      pen.beginPath();
+      trace();
+      pen.stroke();
+    }
+  };
+  const place = ({ plane, at }: Spot) => scene.over(at, plane.axis);
+  const path = [...corners, ...(spot && corners.length > 0 ? [spot] : [])].flatMap((one) => place(one) ?? []);
+  if (path.length > 0) line(() => path.forEach(({ x, y }, i) => (i === 0 ? pen.moveTo(x, y) : pen.lineTo(x, y))));
+  const at = spot && place(spot);
+  if (!at) return;
+  const round = drawing.tool === "brush" || drawing.tool === "eraser";
+  const radius = round ? Math.max(2, (drawing.size / 2) * pixelsOfVoxel(scene, spot)) : 0;
+  line(() => {
+    if (round) pen.arc(at.x, at.y, radius, 0, 2 * Math.PI);
+    else {
+      pen.moveTo(at.x - 7, at.y);
+      pen.lineTo(at.x + 7, at.y);
+      pen.moveTo(at.x, at.y - 7);
+      pen.lineTo(at.x, at.y + 7);
+    }
+  });
+}
+
+/** How many CSS pixels the finest spacing of a plane takes. */
+function pixelsOfVoxel(scene: Scene, { plane, at }: Spot): number {
+  const sizes = across(plane.axis).map((axis) => {
+    const middle: Voxel = [...at];
+    middle[axis] = scene.dims[axis] / 2;
+    const next: Voxel = [...middle];
+    next[axis] += 1;
+    const [a, b] = [scene.over(middle, plane.axis), scene.over(next, plane.axis)];
+    return a && b ? Math.hypot(a.x - b.x, a.y - b.y) : 1;
+  });
+  return Math.min(...sizes);
+}

@@ -1,0 +1,96 @@
+// Which layers lie over the image and how strongly. A layer is fetched when it is first shown.
+
+import { useEffect, useState } from "preact/hooks";
+
+import { layers as listLayers } from "../api";
+import { sentence } from "../load";
+import type { Layer } from "../types";
+import type { Scene } from "./scene";
+
+export interface Shown {
+  layer: Layer;
+  on: boolean;
+  opacity: number;
+}
+
+/** Of layers that begin switched off */
+const OPACITY = 0.45;
+
+export interface Layers {
+  shown: Shown[];
+  /** All that is switched on is on the screen */
+  settled: boolean;
+  trouble: string;
+  change: (name: string, change: Partial<Omit<Shown, "layer">>) => void;
+}
+
+/** `drawn` names the layer that is being corrected: it is shown as a drawing instead. `veiled` hides them all. */
+export function useLayers(
+  scene: Scene | null,
+  study: string,
+  version: number | null,
+  drawn: string | null,
+  veiled: boolean,
+): Layers {
+  const [shown, setShown] = useState<Shown[]>([]);
+  const [listed, setListed] = useState(false);
+  const [settled, setSettled] = useState(false);
+  const [trouble, setTrouble] = useState("");
+
+  useEffect(() => {
+    setListed(false);
+    setSettled(false);
+    if (!scene || version === null) return;
+    let left = false;
+    listLayers(study, version).then(
+      (found) => {
+        if (left) return;
+        scene.unload();
+        setShown((before) => found.map((layer) => entry(layer, before)));
+        setListed(true);
+      },
+      (error: unknown) => left || setTrouble(sentence(error)),
+    );
+    return () => {
+      left = true;
+    };
+  }, [scene, study, version]);
+
+  useEffect(() => {
+    if (!scene || !listed) return;
+    const ending = new AbortController();
+    compose(scene, shown, veiled ? () => true : (name) => name === drawn, ending.signal).then(
+      (said) => {
+        setTrouble(said);
+        setSettled(true);
+      },
+      (error: unknown) => ending.signal.aborted || setTrouble(sentence(error)),
+    );
+    return () => ending.abort();
+  }, [scene, listed, shown, drawn, veiled]);
+
+  const change: Layers["change"] = (name, to) =>
+    setShown((before) => before.map((one) => (one.layer.name === name ? { ...one, ...to } : one)));
+  return { shown, settled, trouble, change };
+}
+
+function entry(layer: Layer, before: Shown[]): Shown {
+  const same = before.find((one) => one.layer.name === layer.name);
+  return same ? { ...same, layer } : { layer, on: layer.opacity > 0, opacity: layer.opacity || OPACITY };
+}
+
+async function compose(
+  scene: Scene,
+  shown: Shown[],
+  hidden: (name: string) => boolean,
+  signal: AbortSignal,
+): Promise<string> {
+  const wanted = shown.filter(({ on }) => on);
+  const missing = wanted.filter(({ layer }) => !scene.has(layer.name));
+  const fits = await Promise.all(missing.map(({ layer }) => scene.load(layer, signal)));
+  signal.throwIfAborted();
+  scene.compose(wanted.map(({ layer, opacity }) => ({ name: layer.name, opacity: hidden(layer.name) ? 0 : opacity })));
+  const strange = missing.filter((_, i) => !fits[i]).map(({ layer }) => layer.title);
+  return strange.length > 0 ? `Not on the image's grid, so not shown: ${strange.join(", ")}.` : "";
+}
+

@@ -47,26 +47,23 @@ def correct(image: Image, base: Path, name: str, *, lungs: Path | None = None, l
     GridMismatch
         A drawing does not lie on the image that is shown.
     """
-    before = masks_of(base, image)
-    drawn = tuple(
-        each if path is None else _drawn(path, each, labels)
-        for path, each, labels in zip((lungs, lesions), before, (LUNGS, LESIONS), strict=True)
-    )
+    lungs_before, lesions_before = masks_of(base, image)
+    right_left = lungs_before if lungs is None else _drawn(lungs, lungs_before, LUNGS)
+    found = lesions_before if lesions is None else _drawn(lesions, lesions_before, LESIONS)
     result = read_result(base)
     is_film = isinstance(image.grid, PlaneGrid)
     densities = image if image.quantity is Quantity.HOUNSFIELD else None
-    made_from = (Source(MARKER, hash_file(base / MARKER)), *(each.origin for each in drawn))
     return Case(
         name=name,
         image=image,
-        lungs=drawn[0],
-        lesions=drawn[1],
+        lungs=right_left,
+        lesions=found,
         disease=_disease(result["disease"]),
-        scores=score(*drawn, image=densities),
+        scores=score(right_left, found, image=densities),
         findings=(*_findings(result["findings"]), CORRECTED),
-        provenance=Step("correct", {}, made_from),
-        measures=Measures() if is_film else measure_volumes(densities, *drawn, None),
-        instances=film_lesions(*drawn) if is_film else (),
+        provenance=Step("correct", {}, (Source(MARKER, hash_file(base / MARKER)), right_left.origin, found.origin)),
+        measures=Measures() if is_film else measure_volumes(densities, right_left, found, None),
+        instances=film_lesions(right_left, found) if is_film else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from hilum.errors import Error
 from hilum.settings import Settings
-from hilum.worklist import Study, Version
+from hilum.worklist import Database, Study, Version
 from hilum.worklist.store import Store
 
 from .errors import ApiError
@@ -30,29 +31,27 @@ ShortText = Annotated[str, StringConstraints(max_length=100, pattern="^[^\\x00-\
 """One line of text."""
 
 
-def _store(request: Request) -> Store:
-    found: Store = request.app.state.store
-    return found
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The service that a request is of: its worklist, the folder of its studies, all settings, and the workers."""
+
+    worklist: Database
+    store: Store
+    settings: Settings
+    jobs: Jobs
+
+    def room(self) -> int:
+        """Bytes that the folder may still take."""
+        return int(self.settings.web.folder_gb * 1e9) - self.store.used_bytes()
 
 
-def _jobs(request: Request) -> Jobs:
-    found: Jobs = request.app.state.jobs
-    return found
+def _reader(request: Request) -> Reader:
+    state = request.app.state
+    return Reader(state.database, state.store, state.settings, state.jobs)
 
 
-def _settings(request: Request) -> Settings:
-    found: Settings = request.app.state.settings
-    return found
-
-
-StoreOf = Annotated[Store, Depends(_store)]
-"""Type of a route's parameter: the folder of the reader."""
-
-JobsOf = Annotated[Jobs, Depends(_jobs)]
-"""Type of a route's parameter: the workers."""
-
-SettingsOf = Annotated[Settings, Depends(_settings)]
-"""Type of a route's parameter: all settings."""
+ReaderOf = Annotated[Reader, Depends(_reader)]
+"""Type of a route's parameter: the service."""
 
 
 def study_row(session: Session, study: str, *, lock: bool = False) -> Study:

@@ -96,7 +96,9 @@ def read_layers(folder: Path) -> list[Layer]:
         listed: list[dict[str, Any]] = json.loads((folder / INDEX).read_bytes())
     except FileNotFoundError:
         return []
-    return [Layer(**{**each, "labels": tuple(LayerLabel(**label) for label in each["labels"])}) for each in listed]
+    for each in listed:
+        each["labels"] = tuple(LayerLabel(**label) for label in each["labels"])
+    return [Layer(**each) for each in listed]
 
 
 def _layers(

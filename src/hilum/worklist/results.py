@@ -1,4 +1,4 @@
-"""What is kept of a case: its image as a browser shows it, a version's folder written whole, and columns of the worklist.
+"""What is kept of a case: its image as a browser shows it, a version's folder, and columns of the worklist.
 
 Reader and node keep cases by the same functions.
 """

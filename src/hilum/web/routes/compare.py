@@ -11,8 +11,7 @@ from hilum.batch.compare import compare
 from hilum.errors import Error, code_of
 from hilum.web.answers import StudyOut, study_out, title_of
 from hilum.web.errors import ApiError
-from hilum.web.reader import StoreOf, in_words, study_row
-from hilum.web.users import Worklist
+from hilum.web.reader import ReaderOf, in_words, study_row
 from hilum.worklist import Study
 
 router = APIRouter(tags=["compare"])
@@ -41,11 +40,9 @@ class Comparison(BaseModel):
 
 
 @router.get("/compare")
-def compared(
-    worklist: Worklist, store: StoreOf, study: Annotated[list[_Id], Query(min_length=2, max_length=12)]
-) -> Comparison:
+def compared(reader: ReaderOf, study: Annotated[list[_Id], Query(min_length=2, max_length=12)]) -> Comparison:
     """What changed between the latest versions of studies; whether they are of one patient is not checked."""
-    with worklist.reading() as session:
+    with reader.worklist.reading() as session:
         rows = sorted((study_row(session, each) for each in dict.fromkeys(study)), key=_when)
     if len(rows) < 2:
         raise ApiError(422, "one-study", "Two or more different studies are compared.")
@@ -53,9 +50,9 @@ def compared(
         if row.latest_version < 0:
             raise ApiError(409, "no-results", f"The study {row.name} has no results (it is {row.state}).")
     try:
-        changes = compare([store.version(row.id, row.latest_version) for row in rows])
+        changes = compare([reader.store.version(row.id, row.latest_version) for row in rows])
     except Error as error:
-        raise ApiError(422, code_of(error), in_words(error, store, rows[0].id)) from error
+        raise ApiError(422, code_of(error), in_words(error, reader.store, rows[0].id)) from error
     made = [
         ChangeOut(
             what=each.what,

@@ -12,18 +12,16 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from hilum.errors import Error, code_of
-from hilum.settings import Settings
 from hilum.web.answers import API, VersionDetail, VersionOut, file_url, version_detail, version_out
 from hilum.web.audit import audit
 from hilum.web.correct import correct
 from hilum.web.downloads import file_response, zipped
 from hilum.web.errors import ApiError
 from hilum.web.intake import entry_of
-from hilum.web.jobs import Jobs
-from hilum.web.reader import JobsOf, Number, SettingsOf, StoreOf, StudyId, in_words, study_row, version_row
+from hilum.web.reader import Number, Reader, ReaderOf, StudyId, in_words, study_row, version_row
 from hilum.web.uploads import Received, receive
-from hilum.web.users import CurrentVisitor, Visitor, Worklist
-from hilum.worklist import Database, Study, Version
+from hilum.web.users import CurrentVisitor, Visitor
+from hilum.worklist import Study, Version
 from hilum.worklist.layers import read_layers
 from hilum.worklist.results import Summary, read_result, summary_of, write_version
 from hilum.worklist.store import LAYERS, Store
@@ -79,21 +77,21 @@ class LayerOut(BaseModel):
 
 
 @router.get("/studies/{study_id}/versions/{number}")
-def version(study_id: StudyId, number: Number, worklist: Worklist, store: StoreOf) -> VersionDetail:
+def version(study_id: StudyId, number: Number, reader: ReaderOf) -> VersionDetail:
     """Scores, measures and findings of a version."""
-    with worklist.reading() as session:
+    with reader.worklist.reading() as session:
         row = version_row(session, study_id, number)
-    return version_detail(row, read_result(store.version(study_id, number)))
+    return version_detail(row, read_result(reader.store.version(study_id, number)))
 
 
 @router.get("/studies/{study_id}/versions/{number}/layers")
-def layers(study_id: StudyId, number: Number, worklist: Worklist, store: StoreOf) -> list[LayerOut]:
+def layers(study_id: StudyId, number: Number, reader: ReaderOf) -> list[LayerOut]:
     """What can be laid over the image; maps of probability are those of Hilum's own version."""
-    with worklist.reading() as session:
+    with reader.worklist.reading() as session:
         version_row(session, study_id, number)
-    made = _layers(store, study_id, number)
+    made = _layers(reader.store, study_id, number)
     if number:
-        made += [each for each in _layers(store, study_id, 0) if each.kind == "probability"]
+        made += [each for each in _layers(reader.store, study_id, 0) if each.kind == "probability"]
     return made
 
 
@@ -117,25 +115,32 @@ def _layers(store: Store, study: str, number: int) -> list[LayerOut]:
 
 @router.get("/studies/{study_id}/versions/{number}/layers/{name}.nii.gz", response_class=FileResponse)
 def layer(
-    study_id: StudyId, number: Number, name: LayerName, request: Request, worklist: Worklist, store: StoreOf
+    study_id: StudyId,
+    number: Number,
+    name: LayerName,
+    request: Request,
+    reader: ReaderOf,
 ) -> Response:
     """A layer, as NIfTI on the grid of the image that is shown."""
-    with worklist.reading() as session:
+    with reader.worklist.reading() as session:
         version_row(session, study_id, number)
-    return file_response(request, store.version(study_id, number) / LAYERS / f"{name}.nii.gz")
+    return file_response(request, reader.store.version(study_id, number) / LAYERS / f"{name}.nii.gz")
 
 
 @router.get("/studies/{study_id}/versions/{number}/files.zip", response_class=StreamingResponse)
 def all_files(
-    study_id: StudyId, number: Number, visitor: CurrentVisitor, worklist: Worklist, store: StoreOf
+    study_id: StudyId,
+    number: Number,
+    visitor: CurrentVisitor,
+    reader: ReaderOf,
 ) -> StreamingResponse:
     """All files of a version as one zip file."""
-    with worklist.writing() as session:
+    with reader.worklist.writing() as session:
         version_row(session, study_id, number)
         audit(session, visitor, "file.download", study_id, {"version": number, "file": "files.zip"})
     disposition = f'attachment; filename="{study_id[:8]}-{number}.zip"'
     return StreamingResponse(
-        zipped(store.files(study_id, number)),
+        zipped(reader.store.files(study_id, number)),
         media_type="application/zip",
         headers={"Content-Disposition": disposition},
     )
@@ -148,16 +153,15 @@ def one_file(
     name: FileName,
     request: Request,
     visitor: CurrentVisitor,
-    worklist: Worklist,
-    store: StoreOf,
+    reader: ReaderOf,
 ) -> Response:
     """A file of a version: masks, overlay, report, result.json and the rest."""
-    with worklist.reading() as session:
+    with reader.worklist.reading() as session:
         version_row(session, study_id, number)
-    path = store.files(study_id, number).get(name)
+    path = reader.store.files(study_id, number).get(name)
     if path is None:
         raise ApiError(404, "no-such-file", "The version has no file of that name.")
-    with worklist.writing() as session:
+    with reader.worklist.writing() as session:
         audit(session, visitor, "file.download", study_id, {"version": number, "file": name})
     return file_response(request, path, name=name)
 
@@ -167,34 +171,34 @@ async def add_version(
     study_id: StudyId,
     request: Request,
     visitor: CurrentVisitor,
-    worklist: Worklist,
-    store: StoreOf,
-    settings: SettingsOf,
-    jobs: JobsOf,
+    reader: ReaderOf,
 ) -> VersionOut:
     """Send corrected masks; they become a new version, with scores counted from them."""
-    await run_in_threadpool(_require_open, worklist, study_id)
-    left = int(settings.web.folder_gb * 1e9) - await run_in_threadpool(store.used_bytes)
-    with store.incoming() as part:
+    await run_in_threadpool(_require_open, reader, study_id)
+    left = await run_in_threadpool(reader.room)
+    with reader.store.incoming() as part:
         (part / "drawn").mkdir()
         form = await receive(request, part / "drawn", left=left)
         base, note = _base(form), form.fields.get("note", "")[:2000]
         if form.file("lungs") is None and form.file("lesions") is None:
             raise ApiError(422, "no-masks", "The correction brings no mask. Send 'lungs', 'lesions' or both, as NIfTI.")
-        made = await run_in_threadpool(_corrected, study_id, base, form, part, (worklist, store, settings, jobs))
-        return await run_in_threadpool(_enter, worklist, store, visitor, _Correction(study_id, base, note, *made))
+        made, summary = await run_in_threadpool(_corrected, reader, study_id, base, form, part)
+        row = Version(
+            study_id=study_id,
+            number=0,
+            parent=base,
+            author=visitor.name,
+            note=note,
+            method="corrected",
+            scores=summary.scores,
+            warnings=summary.findings,
+        )
+        return await run_in_threadpool(_enter, reader, visitor, row, summary, made)
 
 
-class _Correction:
-    """A correction that is to be entered: of which study and version, what was said of it, its folder and summary."""
-
-    def __init__(self, study: str, base: int, note: str, folder: Path, summary: Summary) -> None:
-        self.study, self.base, self.note, self.folder, self.summary = study, base, note, folder, summary
-
-
-def _require_open(worklist: Database, study: str) -> None:
+def _require_open(reader: Reader, study: str) -> None:
     """Raise ApiError unless a study may be corrected."""
-    with worklist.reading() as session:
+    with reader.worklist.reading() as session:
         _check_open(study_row(session, study))
 
 
@@ -212,15 +216,13 @@ def _base(form: Received) -> int:
     return int(text)
 
 
-def _corrected(
-    study: str, base: int, form: Received, part: Path, parts: tuple[Database, Store, Settings, Jobs]
-) -> tuple[Path, Summary]:
+def _corrected(reader: Reader, study: str, base: int, form: Received, part: Path) -> tuple[Path, Summary]:
     """The folder of a correction, and what the worklist tells of it."""
-    worklist, store, settings, jobs = parts
-    with worklist.reading() as session:
+    store, settings = reader.store, reader.settings
+    with reader.worklist.reading() as session:
         version_row(session, study, base)
     try:
-        with jobs.volumes:
+        with reader.jobs.volumes:
             entry = entry_of(store.upload(study), settings.read)
             lungs, lesions = form.file("lungs"), form.file("lesions")
             case = correct(entry.open(), store.version(study, base), entry.name, lungs=lungs, lesions=lesions)
@@ -229,27 +231,16 @@ def _corrected(
         raise ApiError(422, code_of(error), in_words(error, store, study).replace(f"{part}/drawn/", "")) from error
 
 
-def _enter(worklist: Database, store: Store, visitor: Visitor, made: _Correction) -> VersionOut:
+def _enter(reader: Reader, visitor: Visitor, row: Version, summary: Summary, folder: Path) -> VersionOut:
     """A correction as the latest version of its study."""
-    with worklist.writing() as session:
-        study = study_row(session, made.study, lock=True)
+    with reader.worklist.writing() as session:
+        study = study_row(session, row.study_id, lock=True)
         _check_open(study)
-        number = study.latest_version + 1
-        summary = made.summary
-        row = Version(
-            study_id=study.id,
-            number=number,
-            parent=made.base,
-            author=visitor.name,
-            note=made.note,
-            method="corrected",
-            scores=summary.scores,
-            warnings=summary.findings,
-        )
+        row.number = study.latest_version = study.latest_version + 1
         session.add(row)
-        study.latest_version, study.scores, study.severity = number, summary.scores, summary.severity
-        study.findings = summary.findings
-        audit(session, visitor, "version.add", study.id, {"version": number, "base": made.base})
+        for name, value in summary.columns.items():
+            setattr(study, name, value)
+        audit(session, visitor, "version.add", study.id, {"version": row.number, "base": row.parent})
         session.flush()
-        store.put_version(study.id, number, made.folder)
+        reader.store.put_version(study.id, row.number, folder)
         return version_out(row)

@@ -19,6 +19,7 @@ A caller's slip in an argument is a ``ValueError`` or ``TypeError``; everything 
     ├── UnknownName               a registry has no such entry (names the nearest)
     ├── WriteError
     ├── FetchError                a data set could not be downloaded
+    ├── ServiceError              a reader (hilum serve) does not answer, or does not grant what was asked
     └── MissingExtra              an optional part is not installed (also an ImportError)
 
 Messages are sentences: what could not be done, to what; what was found; what was expected; what to do.
@@ -121,6 +122,21 @@ class WriteError(Error):
 
 class FetchError(Error):
     """A data set could not be downloaded: no connection, no public file, or not the file it should be."""
+
+
+class ServiceError(Error):
+    """A reader (``hilum serve``) that was asked does not answer, or does not grant what was asked.
+
+    Parameters
+    ----------
+    message : the sentence for the person who must act on it
+    code : of the service, such as ``no-such-study``; ``unreachable`` if it does not answer
+    status : of HTTP; 0 if it does not answer
+    """
+
+    def __init__(self, message: str, *, code: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.code, self.status = code, status
 
 
 class MissingExtra(Error, ImportError):

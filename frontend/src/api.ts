@@ -102,7 +102,7 @@ export const scores = () => call<ScoreDefinition[]>("GET", "/scores");
 
 // Users and audit trail (admin)
 
-export const users = () => call<User[]>("GET", "/users");
+export const users = async () => (await call<{ items: User[] }>("GET", "/users")).items;
 export const addUser = (name: string, password: string, role: Role) =>
   call<User>("POST", "/users", { name, password, role });
 export const changeUser = (name: string, change: { role?: Role; password?: string; disabled?: boolean }) =>

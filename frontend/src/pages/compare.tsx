@@ -1,11 +1,12 @@
 // Two dates of a patient side by side, and what changed between them.
 
-import { compare, fileUrl, studies, study } from "../api";
+import { compare, studies, study } from "../api";
 import { figure } from "../format";
 import { useLoaded } from "../load";
 import { Notice } from "../parts/notice";
 import { navigate } from "../router";
 import type { Change, Study, StudyDetail } from "../types";
+import { Viewer } from "../viewer";
 
 interface ComparePageProps {
   address: URL;
@@ -100,7 +101,7 @@ function Side({ detail }: { detail: StudyDetail }) {
         {detail.date ?? "without a date"}
         {detail.patient && `, patient ${detail.patient}`}, version {detail.latest_version}
       </p>
-      <img class="overlay" src={fileUrl(detail.id, detail.latest_version, "overlay.png")} alt="Overlay of lungs and lesions" />
+      <Viewer study={detail} version={detail.latest_version} readOnly />
     </section>
   );
 }

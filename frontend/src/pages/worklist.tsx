@@ -61,6 +61,11 @@ export function WorklistPage({ address }: WorklistProps) {
           onDelete={remove}
         />
       )}
+      {value?.total === 0 && (
+        <p class="empty muted">
+          {address.search ? "Nothing fits these filters." : "Nothing here yet. What you drop above appears here."}
+        </p>
+      )}
       {value && <Foot value={value} onPage={(page) => change({ page })} />}
     </main>
   );
@@ -120,7 +125,7 @@ function Foot({ value: { total, page, size }, onPage }: FootProps) {
   const last = useRef(-1);
   const [told, setTold] = useState("");
   useEffect(() => {
-    if (last.current !== total) setTold(total === 0 ? "No studies here." : count(total, "study", "studies"));
+    if (last.current !== total) setTold(count(total, "study", "studies"));
     last.current = total;
   }, [total]);
   return (

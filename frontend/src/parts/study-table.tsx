@@ -130,7 +130,7 @@ function Row({ study, chosen, onChoose, onRetry, onDelete }: StudyTableProps & {
         <Severity study={study} />
       </td>
       <td class="wide muted date">{moment(study.created)}</td>
-      <td>
+      <td class="actions">
         {(study.state === "failed" || study.state === "refused") && (
           <button type="button" class="quiet" onClick={() => onRetry(study)}>
             Try again<span class="hidden"> {study.name}</span>
@@ -163,7 +163,7 @@ function Severity({ study }: { study: Study }) {
         value={study.severity}
         aria-label={`Severity of ${study.name}`}
       />
-      <small>{percent} % of the scale</small>
+      <small title="Share of the range of the leading score">{percent} % of the range</small>
     </>
   );
 }

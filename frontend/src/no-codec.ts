@@ -1,0 +1,3 @@
+// Stands in for the codecs of Zarr, a format that the reader does not show.
+
+export default undefined;

@@ -233,6 +233,8 @@ class NodeSettings:
     keep_gb : largest size of finished studies in the spool; the oldest go first
     health_host : address of the health and metrics page
     health_port : its port; 0 switches it off
+    worklist : URL of a reader's database, in which studies appear once they are done; they are put into ``web.folder``.
+        Empty for none
     """
 
     spool: str = "hilum-spool"
@@ -263,6 +265,7 @@ class NodeSettings:
     keep_gb: float = 20.0
     health_host: str = "127.0.0.1"
     health_port: int = 11180
+    worklist: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from hilum.errors import SettingsError
+from hilum.errors import MissingExtra, SettingsError
 from hilum.pipeline import open_networks
 from hilum.settings import Settings
 
@@ -25,6 +25,9 @@ from .retention import sweep
 from .study import STATES
 from .watch import WatchedFolder
 from .work import Worker, back_off
+
+if TYPE_CHECKING:
+    from hilum.worklist.record import Recorder
 
 TICK_SECONDS = 0.25
 """Pause of a part that has nothing to do."""
@@ -64,6 +67,7 @@ class Node:
         try:
             self.queue = Queue(Path(node.spool), limit_bytes=node.spool_gb * 1e9)
             self.deliverer = Deliverer(self.queue, node)
+            self._recorder = _recorder(settings)
         except BaseException:
             self._lock_file.close()
             raise
@@ -89,7 +93,7 @@ class Node:
         self._run("sweep", self._sweep, pause=SWEEP_SECONDS)
         self._run("deliver", lambda: self.deliverer.step(self._stop))
         for number in range(max(1, node.workers)):
-            worker = Worker(self.queue, self.settings, networks, turn, self.deliverer.add)
+            worker = Worker(self.queue, self.settings, networks, turn, self.deliverer.add, self._recorder)
             self._run(f"work-{number + 1}", lambda worker=worker: int(worker.work_one() is not None))
         if node.watch:
             self._run("watch", WatchedFolder(self.queue, Path(node.watch)).step, pause=1.0)
@@ -111,6 +115,8 @@ class Node:
             thread.join(max(0.0, until - time.monotonic()))
         if self.page is not None:
             self.page.stop()
+        if self._recorder is not None:
+            self._recorder.close()
         self._lock_file.close()
         tell("stopped")
 
@@ -176,6 +182,17 @@ class Node:
             "hilum_node_resident_bytes": ("gauge", "Memory in use.", {"": resident_bytes()}),
             "hilum_node_start_time_seconds": ("gauge", "When it was started.", {"": self._since}),
         }
+
+
+def _recorder(settings: Settings) -> Recorder | None:
+    """What writes into the worklist that is set; None if none is."""
+    if not settings.node.worklist:
+        return None
+    try:
+        from hilum.worklist.record import Recorder
+    except ModuleNotFoundError as error:
+        raise MissingExtra("The setting node.worklist", "web") from error
+    return Recorder(settings)
 
 
 def _lock(spool: Path) -> IO[str]:

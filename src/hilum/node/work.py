@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hilum.errors import (
     Error,
@@ -35,6 +35,9 @@ from .log import defect, tell
 from .outbox import plan
 from .queue import RESULTS, Queue
 from .study import State, Study
+
+if TYPE_CHECKING:
+    from hilum.worklist.record import Recorder
 
 OUTCOMES = "outcomes.json"
 """File in the results that says what became of every image of the study."""
@@ -73,6 +76,7 @@ class Worker:
     networks : shared with other workers
     turn : held while a volume is in memory; shared with other workers
     planned : told of every study whose results have to be sent, before it has ended
+    recorder : writes into the worklist of a reader; None for none
     """
 
     def __init__(
@@ -82,8 +86,9 @@ class Worker:
         networks: RunNetworks,
         turn: threading.Lock,
         planned: Callable[[str], None],
+        recorder: Recorder | None = None,
     ) -> None:
-        self._planned = planned
+        self._planned, self._recorder = planned, recorder
         self._queue, self._networks, self._turn = queue, networks, turn
         objects = settings.output.dicom or OBJECTS
         self._settings = replace(settings, output=replace(settings.output, dicom=objects))
@@ -122,7 +127,7 @@ class Worker:
         part = self._queue.incoming / f"results-{study.id}"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(mode=0o700)
-        outcomes = self._all(self._queue.files(study), part)
+        outcomes = self._all(study.id, self._queue.files(study), part)
         write_json(part / OUTCOMES, {"outcomes": [asdict(each) for each in outcomes], "round": study.round})
         sync_tree(part)
         old = self._queue.incoming / f"old-{study.id}"
@@ -135,15 +140,28 @@ class Worker:
         self._planned(study.id)
         return outcomes
 
-    def _all(self, files: Sequence[Path], folder: Path) -> list[Outcome]:
+    def _all(self, group: str, files: Sequence[Path], folder: Path) -> list[Outcome]:
         try:
             choice = choose(files, self._settings)
         except ReadError as error:
-            return [Outcome("study", "refused", code_of(error), str(error))]
-        outcomes = [self._one(entry, folder) for entry in choice.entries]
-        return [*outcomes, *(Outcome(each.name, "refused", each.code, each.message) for each in choice.refusals)]
+            return [self._told(group, Outcome("study", "refused", code_of(error), str(error)))]
+        outcomes = [self._told(group, self._one(group, entry, folder)) for entry in choice.entries]
+        refused = [Outcome(each.name, "refused", each.code, each.message) for each in choice.refusals]
+        if refused and not outcomes:
+            refused[0] = self._told(group, refused[0])
+        return [*outcomes, *refused]
 
-    def _one(self, entry: Entry, folder: Path) -> Outcome:
+    def _told(self, group: str, outcome: Outcome) -> Outcome:
+        """What became of an image, told to the worklist if it was not analysed; of one that was, it knows."""
+        if self._recorder is None or outcome.status == "done":
+            return outcome
+        try:
+            self._recorder.ended(group, outcome.name, outcome.status, outcome.code, outcome.message)
+        except WriteError as error:
+            return Outcome(outcome.name, "failed", code_of(error), str(error))
+        return outcome
+
+    def _one(self, group: str, entry: Entry, folder: Path) -> Outcome:
         """One film or CT, and its results; whatever goes wrong with it is its outcome."""
         try:
             with ExitStack() as held:
@@ -153,6 +171,8 @@ class Worker:
                 headers = dicom_source(entry)
                 case = analyse(image, settings=self._settings, networks=self._networks, name=entry.name)
                 write_case(case, folder, self._settings.output, source=headers)
+                if self._recorder is not None:
+                    self._recorder.done(group, case, _files(entry))
         except OURS as error:
             return Outcome(entry.name, "failed", code_of(error), str(error))
         except Error as error:
@@ -177,3 +197,8 @@ class Worker:
         if not blamed and not is_done:
             code, message = "no-images", "It holds no image that could be analysed."
         return self._queue.finish(study.id, state, code=code, message=message)
+
+
+def _files(entry: Entry) -> list[Path]:
+    """What an image was read from."""
+    return [entry.path] if entry.study is None else [header.spot.path for header in entry.study.taken.headers]

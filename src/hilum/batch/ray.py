@@ -1,8 +1,9 @@
 """A cohort on a Ray cluster, through Ray Data: the same function on the same cases, by workers on any machine.
 
 Workers are actors that open the networks once. Cases come to them in small blocks; a worker that dies is started again
-and its block worked on again, so that no case is lost. One that kills every worker fails alone. The journal and the
-tables are those of the process that runs the cohort.
+and its block worked on again, so that no case is lost. Ray gives a block out for ever, so a note beside the results
+tells how often a case was begun: one that kills its workers fails, alone. The journal and the tables are those of the
+process that runs the cohort.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import logging
 import math
 import os
 import pickle
+import secrets
+import shutil
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -25,6 +28,7 @@ from hilum.models.plan import cores
 from hilum.pipeline import open_networks
 from hilum.readers import Entry
 from hilum.settings import Settings
+from hilum.writers.whole import HIDDEN, write_error
 
 from .cohort import fingerprints
 from .heap import keep_memory
@@ -38,8 +42,8 @@ BLOCK = 8
 RUN = 100_000
 """Cases that go through one run of Ray Data; workers are started anew for the next."""
 
-RETRIES = 3
-"""How often a block is given out again after its worker died, before its cases are tried one by one."""
+TRIES = 3
+"""Workers that may die over a case before it is left alone."""
 
 _MEGABYTE = 1 << 20
 
@@ -82,8 +86,12 @@ class RayCluster:
         if not entries:
             return
         cpus = settings.runtime.threads or 1
-        with on_cluster(self.address, cpus=(settings.runtime.workers or cores()) * cpus) as ray, _in_silence():
-            work = _Work(ray, self._needs(entries, cpus), _arguments(output, settings), settings.runtime.workers)
+        with (
+            on_cluster(self.address, cpus=(settings.runtime.workers or cores()) * cpus) as ray,
+            _in_silence(),
+            _notes(output) as notes,
+        ):
+            work = _Work(ray, self._needs(entries, cpus), _arguments(output, settings, notes), settings.runtime.workers)
             for start in range(0, len(entries), RUN):
                 waiting = dict(enumerate(entries[start : start + RUN], start))
                 with closing(work.each(waiting)) as outcomes:
@@ -121,31 +129,17 @@ class _Work:
             )
 
     def each(self, entries: Mapping[int, Entry]) -> Generator[tuple[int, Outcome]]:
-        """Place and outcome of every entry: those whose block had no outcome are tried again one by one."""
-        waiting = dict(entries)
-        for block, ahead in ((BLOCK, 2), (1, 1)):
-            if waiting:
-                for place, outcome in self._run(dict(waiting), block=block, ahead=ahead):
-                    if waiting.pop(place, None) is not None:
-                        yield place, outcome
-        for place, entry in waiting.items():
-            yield place, _died(entry)
-
-    def _run(self, entries: Mapping[int, Entry], *, block: int, ahead: int) -> Iterator[tuple[int, Outcome]]:
-        """What workers made of blocks of so many entries; ``ahead`` blocks are with a worker at once."""
+        """Place and outcome of every entry, as they are ready."""
         dumps = self._ray.cloudpickle.dumps
         rows = [{"place": place, "entry": dumps(entry)} for place, entry in entries.items()]
-        blocks = math.ceil(len(rows) / block)
+        blocks = math.ceil(len(rows) / BLOCK)
         given = self._data.from_items(rows, override_num_blocks=blocks)
         given.context.enable_progress_bars = given.context.print_on_execution_start = False
-        given.context.max_errored_blocks = -1
         made = given.map_batches(
             _Worker,
             batch_size=1,
-            compute=self._data.ActorPoolStrategy(size=min(self._workers, blocks), max_tasks_in_flight_per_actor=ahead),
+            compute=self._data.ActorPoolStrategy(size=min(self._workers, blocks)),
             fn_constructor_args=self._arguments,
-            max_restarts=-1,
-            max_task_retries=RETRIES,
             **self._needs,
         )
         try:
@@ -167,13 +161,14 @@ class _Worker:
     settings : of a single worker
     home : folder that relative paths start from
     prints : of the process that runs the cohort, see :func:`~hilum.batch.cohort.fingerprints`
+    notes : folder that tells which cases were begun
     """
 
-    def __init__(self, output: Path, settings: Settings, home: Path, prints: Mapping[str, str]) -> None:
+    def __init__(self, output: Path, settings: Settings, home: Path, prints: Mapping[str, str], notes: Path) -> None:
         with suppress(OSError):
             os.chdir(home)
         keep_memory()
-        self._output, self._settings = output, settings
+        self._output, self._settings, self._notes = output, settings, notes
         self._networks = open_networks(settings, many=True)
         self._turn = threading.Lock()
         self._trouble = _trouble(output, settings, prints)
@@ -181,10 +176,22 @@ class _Worker:
     def __call__(self, row: Mapping[str, Any]) -> dict[str, list[Any]]:
         """The outcome of the one case in a row, without scores: tables take them from its results."""
         ((place,), (entry,)) = row["place"], row["entry"]
-        made: Outcome | str = self._trouble or self._outcome(pickle.loads(entry))  # noqa: S301 - our own process did
+        note = self._notes / str(place)
+        made: Outcome | str = self._trouble or self._outcome(pickle.loads(entry), note)  # noqa: S301 - our own did
         return {"place": [place], "outcome": [pickle.dumps(made)]}
 
-    def _outcome(self, entry: Entry) -> Outcome:
+    def _outcome(self, entry: Entry, note: Path) -> Outcome:
+        """Of a case; the note has a letter for every time that it was begun, and goes when it has ended."""
+        with note.open("a", encoding="ascii") as file:
+            tried = file.tell()
+            file.write("x")
+        if tried >= TRIES:
+            return _died(entry)
+        made = self._analysed(entry)
+        note.unlink(missing_ok=True)
+        return made
+
+    def _analysed(self, entry: Entry) -> Outcome:
         made = analyse_one(
             entry, output=self._output, settings=self._settings, networks=self._networks, turn=self._turn
         )
@@ -207,9 +214,9 @@ def _trouble(output: Path, settings: Settings, prints: Mapping[str, str]) -> str
     return ""
 
 
-def _arguments(output: Path, settings: Settings) -> tuple[Path, Settings, Path, dict[str, str]]:
+def _arguments(output: Path, settings: Settings, notes: Path) -> tuple[Path, Settings, Path, dict[str, str], Path]:
     runtime = replace(settings.runtime, workers=1, threads=settings.runtime.threads or 1)
-    return output, replace(settings, runtime=runtime), Path.cwd(), fingerprints(settings)
+    return output, replace(settings, runtime=runtime), Path.cwd(), fingerprints(settings), notes
 
 
 def _room(ray: Any, needs: Mapping[str, float]) -> int:
@@ -225,6 +232,26 @@ def _died(entry: Entry) -> Outcome:
         "Analyse it alone with 'hilum analyse' to see why."
     )
     return Outcome(entry.name, source_of(entry), "failed", code=WORKER_DIED, message=message)
+
+
+@contextmanager
+def _notes(output: Path) -> Generator[Path]:
+    """A hidden folder in the cohort's, for as long as the run takes; one that a kill left is cleared up as results are.
+
+    Raises
+    ------
+    WriteError
+        It cannot be made.
+    """
+    folder = output / f"{HIDDEN}{secrets.token_hex(4)}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise write_error(folder, error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

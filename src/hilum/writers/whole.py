@@ -24,8 +24,8 @@ MARKER = "result.json"
 STALE_SECONDS = 3600.0
 """What was left unfinished and untouched for this long belongs to a run that was killed: no case takes an hour."""
 
-_HIDDEN = ".hilum-"
-"""What the names of unfinished files and folders begin with."""
+HIDDEN = ".hilum-"
+"""What the names of unfinished files and folders begin with; what was left under such names is cleared up."""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full. Free some space there, or choose another output folder",
@@ -56,7 +56,7 @@ def whole_file(path: Path) -> Generator[Path]:
     WriteError
         The file could not be written; what stood under ``path`` before still does.
     """
-    unfinished = path.with_name(f"{_HIDDEN}{secrets.token_hex(4)}{''.join(path.suffixes[-2:])}")
+    unfinished = path.with_name(f"{HIDDEN}{secrets.token_hex(4)}{''.join(path.suffixes[-2:])}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
@@ -87,9 +87,9 @@ def whole_folder(path: Path, marker: str = MARKER) -> Generator[Path]:
         The folder could not be written, or ``path`` is taken by something that is no result of Hilum's; what
         stood under ``path`` before still does.
     """
-    unfinished = path.with_name(f"{_HIDDEN}{secrets.token_hex(4)}")
+    unfinished = path.with_name(f"{HIDDEN}{secrets.token_hex(4)}")
     displaced = path.with_name(
-        f"{_HIDDEN}{hashlib.sha256(path.name.encode(errors='surrogateescape')).hexdigest()[:16]}.old"
+        f"{HIDDEN}{hashlib.sha256(path.name.encode(errors='surrogateescape')).hexdigest()[:16]}.old"
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def _bring_back(displaced: Path, path: Path) -> None:
 @lru_cache(maxsize=64)
 def _clear_stale(folder: Path) -> None:
     """Remove what killed runs left unfinished in a folder; once a process, since a folder may hold very many cases."""
-    for left in folder.glob(f"{_HIDDEN}*"):
+    for left in folder.glob(f"{HIDDEN}*"):
         with contextlib.suppress(OSError):
             if left.suffix == ".old" or time.time() - left.stat().st_mtime < STALE_SECONDS:
                 continue

@@ -1,5 +1,7 @@
 import { defineConfig } from "vite";
 
+import { licences } from "./licences";
+
 // The page is built into the Python package. Nothing is inlined (the content-security policy allows no inline script
 // or style), and nothing points to another host.
 export default defineConfig({
@@ -7,6 +9,7 @@ export default defineConfig({
   resolve: {
     alias: [{ find: /^numcodecs\/(blosc|lz4|zstd)$/, replacement: "/src/no-codec.ts" }],
   },
+  plugins: [licences()],
   esbuild: { jsx: "automatic", jsxImportSource: "preact" },
   build: {
     outDir: "../src/hilum/web/static",

@@ -18,7 +18,14 @@ interface WorklistProps {
   address: URL;
 }
 
+// The viewer is large; it is there before the first study has been read.
+const fetchViewer = () => void import("./study").catch(() => undefined);
+
 export function WorklistPage({ address }: WorklistProps) {
+  useEffect(() => {
+    const timer = setTimeout(fetchViewer, 300);
+    return () => clearTimeout(timer);
+  }, []);
   const asked = queryOf(address);
   const { value, trouble, reload } = useLoaded(() => studies(asked), address.search, pause);
   const [chosen, setChosen] = useState<string[]>([]);

@@ -6,7 +6,7 @@ import { DRAG_MODE, type NVImage, Niivue, NVImage as Volume, SLICE_TYPE } from "
 import type { Layer } from "../types";
 import { fetchNifti, type Order } from "./nifti";
 import type { Axis, Canvas, Change, Plane } from "./paint";
-import type { Range } from "./windows";
+import { presets, type Range } from "./windows";
 
 export type Kind = "film" | "volume";
 export type View = "planes" | "axial" | "coronal" | "sagittal" | "solid";
@@ -39,6 +39,23 @@ export interface Events {
   windowed: (range: Range) => void;
 }
 
+/** Draws once a frame, however often it is asked to: NiiVue asks at every change. */
+class Calm extends Niivue {
+  private asked = 0;
+
+  override drawScene(): void {
+    this.asked ||= requestAnimationFrame(() => {
+      this.asked = 0;
+      super.drawScene();
+    });
+  }
+
+  override cleanup(): void {
+    cancelAnimationFrame(this.asked);
+    super.cleanup();
+  }
+}
+
 export class Scene {
   private constructor(
     private readonly nv: Niivue,
@@ -48,7 +65,9 @@ export class Scene {
     readonly header: ArrayBuffer,
   ) {}
 
+  /** By address: a layer of another version is another layer */
   private readonly layers = new Map<string, NVImage>();
+  private outlined = false;
 
   /** Draws an image into a canvas; `signal` ends the loading. */
   static async open(canvas: HTMLCanvasElement, kind: Kind, url: string, events: Events, signal: AbortSignal): Promise<Scene> {
@@ -64,8 +83,10 @@ export class Scene {
       events.moved(at, scene.value(at));
     };
     nv.onIntensityChange = () => events.windowed(scene.window);
-    scene.redraw();
+    const [first] = presets(kind);
+    if (first) scene.grey(first.range(scene.auto, scene.full));
     scene.show(kind === "film" ? "coronal" : "planes");
+    scene.redraw();
     return scene;
   }
 
@@ -95,11 +116,15 @@ export class Scene {
     return { low: this.image.cal_min ?? 0, high: this.image.cal_max ?? 1 };
   }
 
-  set window({ low, high }: Range) {
-    this.image.cal_min = low;
-    this.image.cal_max = high;
+  set window(range: Range) {
+    this.grey(range);
     this.nv.refreshLayers(this.image, 0);
     this.nv.drawScene();
+  }
+
+  private grey({ low, high }: Range): void {
+    this.image.cal_min = low;
+    this.image.cal_max = high;
   }
 
   get auto(): Range {
@@ -111,13 +136,14 @@ export class Scene {
   }
 
   invert(inverted: boolean): void {
+    if (inverted === Boolean(this.image.colormapInvert)) return;
     this.image.colormapInvert = inverted;
     this.nv.updateGLVolume();
   }
 
   // Layers
 
-  /** Fetches a layer, not shown yet; null if it does not lie on the image's grid. */
+  /** Fetches a layer, not shown yet; false if it does not lie on the image's grid. */
   async load(layer: Layer, signal: AbortSignal): Promise<boolean> {
     const url = await fetchNifti(layer.url, signal);
     const made = await Volume.loadFromUrl({ url, name: `${layer.name}.nii`, opacity: 0 });
@@ -130,37 +156,40 @@ export class Scene {
       made.cal_min = top / 10;
       made.cal_max = top;
     }
-    this.layers.set(layer.name, made);
+    this.layers.set(layer.url, made);
     return true;
   }
 
-  has(name: string): boolean {
-    return this.layers.has(name);
+  has({ url }: Layer): boolean {
+    return this.layers.has(url);
   }
 
-  /** Forgets every layer, such as those of another version. */
-  unload(): void {
-    this.layers.clear();
+  /** Forgets all layers but these. */
+  keep(layers: Layer[]): void {
+    const urls = new Set(layers.map(({ url }) => url));
+    for (const url of this.layers.keys()) if (!urls.has(url)) this.layers.delete(url);
   }
 
-  /** Shows the layers that have an opacity, in their order; the others are away. */
-  compose(shown: { name: string; opacity: number }[]): void {
-    const volumes = shown.flatMap(({ name, opacity }) => {
-      const layer = this.layers.get(name);
-      if (!layer || opacity <= 0) return [];
-      layer.opacity = opacity;
-      return [layer];
+  /** Shows these layers, in their order; the others are away. */
+  compose(shown: { layer: Layer; opacity: number }[]): void {
+    const volumes = shown.flatMap(({ layer, opacity }) => {
+      const volume = this.layers.get(layer.url);
+      if (!volume) return [];
+      volume.opacity = opacity;
+      return [volume];
     });
     this.redraw(volumes);
   }
 
   outline(on: boolean): void {
+    if (on === this.outlined) return;
+    this.outlined = on;
     this.nv.setAtlasOutline(on ? 1 : 0);
   }
 
   /** The numbers of a loaded layer, as the file has them. */
-  numbers(name: string): ArrayLike<number> | null {
-    return this.layers.get(name)?.img ?? null;
+  numbers({ url }: Layer): ArrayLike<number> | null {
+    return this.layers.get(url)?.img ?? null;
   }
 
   private redraw(layers: NVImage[] = []): void {
@@ -281,7 +310,7 @@ export class Scene {
 }
 
 function niivue(kind: Kind): Niivue {
-  const nv = new Niivue({
+  const nv = new Calm({
     logLevel: "error",
     loadingText: "",
     dragAndDropEnabled: false,
@@ -305,6 +334,8 @@ function niivue(kind: Kind): Niivue {
     rightButton: DRAG_MODE.windowing,
     centerButton: DRAG_MODE.pan,
   });
+  nv.scene.renderAzimuth = 160; // nearly from the front
+  nv.scene.renderElevation = 12;
   return nv;
 }
 

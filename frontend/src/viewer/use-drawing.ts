@@ -56,13 +56,14 @@ const flat = (plane: Plane, at: Voxel): Point => {
   return [at[u], at[v]];
 };
 
-/** Copies the loaded layers for drawing on. */
-export function sheetsOf(scene: Scene, shown: Shown[]): Sheets {
+/** Copies the layers that can be corrected, for drawing on. */
+export async function sheetsOf(scene: Scene, shown: Shown[], signal: AbortSignal): Promise<Sheets> {
   const made: Sheets = {};
   for (const name of TARGETS) {
     const layer = shown.find((one) => one.layer.name === name)?.layer;
-    const numbers = scene.numbers(name);
-    if (!layer || !numbers) continue;
+    if (!layer || !(scene.has(layer) || (await scene.load(layer, signal)))) continue;
+    const numbers = scene.numbers(layer);
+    if (!numbers) continue;
     const canvas: Canvas = { labels: toDisplay(numbers, scene.order), dims: scene.dims, spacing: scene.spacing };
     made[name] = { layer, canvas, done: [], undone: [] };
   }

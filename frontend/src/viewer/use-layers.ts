@@ -40,12 +40,11 @@ export function useLayers(
   useEffect(() => {
     setListed(false);
     setSettled(false);
-    if (!scene || version === null) return;
+    if (version === null) return;
     let left = false;
     listLayers(study, version).then(
       (found) => {
         if (left) return;
-        scene.unload();
         setShown((before) => found.map((layer) => entry(layer, before)));
         setListed(true);
       },
@@ -54,7 +53,7 @@ export function useLayers(
     return () => {
       left = true;
     };
-  }, [scene, study, version]);
+  }, [study, version]);
 
   useEffect(() => {
     if (!scene || !listed) return;
@@ -86,10 +85,11 @@ async function compose(
   signal: AbortSignal,
 ): Promise<string> {
   const wanted = shown.filter(({ on }) => on);
-  const missing = wanted.filter(({ layer }) => !scene.has(layer.name));
+  scene.keep(shown.map(({ layer }) => layer));
+  const missing = wanted.filter(({ layer }) => !scene.has(layer));
   const fits = await Promise.all(missing.map(({ layer }) => scene.load(layer, signal)));
   signal.throwIfAborted();
-  scene.compose(wanted.map(({ layer, opacity }) => ({ name: layer.name, opacity: hidden(layer.name) ? 0 : opacity })));
+  scene.compose(wanted.filter(({ layer }) => !hidden(layer.name)));
   const strange = missing.filter((_, i) => !fits[i]).map(({ layer }) => layer.title);
   return strange.length > 0 ? `Not on the image's grid, so not shown: ${strange.join(", ")}.` : "";
 }

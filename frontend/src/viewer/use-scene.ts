@@ -6,7 +6,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { StudyImage } from "../types";
 import { Scene, type Voxel } from "./scene";
 import { sentence } from "../load";
-import { presets, type Range } from "./windows";
+import type { Range } from "./windows";
 
 export interface SceneState {
   scene: Scene | null;
@@ -38,8 +38,6 @@ export function useScene(canvas: RefObject<HTMLCanvasElement>, image: StudyImage
           made.close();
           return;
         }
-        const [first] = presets(kind);
-        if (first) made.window = first.range(made.auto, made.full);
         setRange(made.window);
         setSpot({ at: made.at(), value: null });
         setScene(made);

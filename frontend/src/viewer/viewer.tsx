@@ -2,8 +2,9 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { Notice } from "../parts/notice";
 import type { Correction } from "../api";
+import { sentence } from "../load";
+import { Notice } from "../parts/notice";
 import type { StudyDetail } from "../types";
 import { DrawingBar } from "./drawing-bar";
 import { DRAWING_HELP, HELP } from "./keys";
@@ -38,10 +39,16 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
   const [veiled, setVeiled] = useState(false);
   const [outlined, setOutlined] = useState(false);
   const [sheets, setSheets] = useState<Sheets | null>(null);
+  const [refused, setRefused] = useState("");
   const drawing = useDrawing(scene, sheets);
   const layers = useLayers(scene, study.id, version, drawing?.target ?? null, veiled);
 
-  useEffect(() => setSheets(null), [scene, version]);
+  const ending = useRef(new AbortController());
+  useEffect(() => {
+    ending.current = new AbortController();
+    setSheets(null);
+    return () => ending.current.abort();
+  }, [scene, version]);
   useEffect(() => scene?.show(film ? "coronal" : view), [scene, film, view]);
   useEffect(() => scene?.invert(inverted), [scene, inverted]);
   useEffect(() => scene?.outline(outlined), [scene, outlined]);
@@ -59,10 +66,11 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
   const begin = () => {
     if (!scene) return;
     if (view === "planes" || view === "solid") setView("axial");
-    setSheets(sheetsOf(scene, layers.shown));
+    const { signal } = ending.current;
+    sheetsOf(scene, layers.shown, signal).then(setSheets, (error: unknown) => signal.aborted || setRefused(sentence(error)));
   };
   const name = `${study.name}: ${film ? "chest X-ray" : "chest CT"}`;
-  const trouble = seen.trouble || layers.trouble;
+  const trouble = seen.trouble || layers.trouble || refused;
   return (
     <section class="viewer" aria-label="Image" data-state={state(scene !== null, layers.settled)}>
       <LookBar

@@ -22,7 +22,6 @@ from hilum.errors import MissingExtra
 from hilum.models.card import Task
 from hilum.models.catalogue import card, default_for
 from hilum.provenance import Json
-from hilum.readers import Entry
 from hilum.settings import Settings, as_json
 from hilum.writers.csv_file import write_csv
 from hilum.writers.tables import TABLE, safe_cell, write_results
@@ -31,6 +30,7 @@ from hilum.writers.whole import MARKER, whole_file
 from .inputs import Cohort, place_of, stamp_of
 from .journal import Journal, Record, open_journal
 from .local import INTERNAL_ERROR, WORKER_DIED, Outcome, each_outcome, require_writable, source_of
+from .remote import AnyEntry
 
 FAILURES = "failures.csv"
 """Name of the table of the cases without a result."""
@@ -79,7 +79,7 @@ class Mapper(Protocol):
     """Works on entries, on this machine or on others; :func:`~hilum.batch.local.each_outcome` is one."""
 
     def __call__(
-        self, entries: Sequence[Entry], output: Path, settings: Settings, *, record: Callable[[int, Outcome], None]
+        self, entries: Sequence[AnyEntry], output: Path, settings: Settings, *, record: Callable[[int, Outcome], None]
     ) -> Generator[Outcome]:
         """The outcome of every entry; keeps none of them.
 
@@ -208,7 +208,7 @@ def _models(settings: Settings, modality: str) -> dict[str, Json]:
 
 
 def _is_settled(
-    journal: Journal, entry: Entry, stamp: str, prints: Mapping[str, str], output: Path, *, retry: bool
+    journal: Journal, entry: AnyEntry, stamp: str, prints: Mapping[str, str], output: Path, *, retry: bool
 ) -> bool:
     place = place_of(entry)
     known = journal.records.get(place)
@@ -224,7 +224,7 @@ def _is_settled(
         return False
 
 
-def _record(entry: Entry, stamp: str, outcome: Outcome, prints: Mapping[str, str]) -> Record:
+def _record(entry: AnyEntry, stamp: str, outcome: Outcome, prints: Mapping[str, str]) -> Record:
     return Record(
         case=entry.name,
         place=place_of(entry),

@@ -7,7 +7,7 @@ import glob
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -21,6 +21,8 @@ from hilum.registry import unknown
 from hilum.settings import Settings
 from hilum.writers.tables import COLUMNS
 from hilum.writers.whole import MARKER
+
+from .remote import AnyEntry, RemoteEntry, content_stamp, entries_of_list, is_url, list_urls, own_name
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class Cohort:
     left_out : files that are results of Hilum
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[AnyEntry, ...]
     groups: Mapping[str, Mapping[str, str]]
     left_out: int = 0
 
@@ -56,8 +58,9 @@ def cohort_of(
 
     Parameters
     ----------
-    inputs : each a film, a volume, a folder, a zip file, a pattern such as ``films/**/*.png``, or a list (``.csv``,
-        ``.tsv``, ``.parquet``) with a column of paths, which are relative to the list's folder
+    inputs : each a film, a volume, a folder, a zip file, a pattern such as ``films/**/*.png``, a list (``.csv``,
+        ``.tsv``, ``.parquet``) with a column of URLs and paths, which are relative to the list's folder; or a URL of a
+        file, a folder or a pattern (see :func:`~hilum.batch.remote.list_urls`)
     settings : limits of the readers, and the CT series wanted
     path_column : of lists
     groups : columns of lists to take besides :data:`GROUPS`
@@ -67,15 +70,18 @@ def cohort_of(
     ReadError
         An input does not exist or holds no images, a list has not the columns, or nothing is left to do.
     MissingExtra
-        A list is Parquet, and pyarrow is not installed.
+        A list is Parquet and pyarrow is not installed, or there is a URL and fsspec is not.
     """
     rows: dict[str, Mapping[str, str]] = {}
     paths: list[Path] = []
+    urls: list[str] = []
     for given in map(str, inputs):
-        if given.lower().endswith(LIST_SUFFIXES) and Path(given).is_file():
+        if is_url(given):
+            urls.append(given)
+        elif given.lower().endswith(LIST_SUFFIXES) and Path(given).is_file():
             for path, cells in _rows(Path(given), path_column, (*GROUPS, *groups)):
-                rows[_place(path)] = cells
-                paths.append(path)
+                rows[path if isinstance(path, str) else _place(path)] = cells
+                paths += [] if isinstance(path, str) else [path]
         else:
             paths += _matches(given)
     there = [path for path in paths if path.exists() or _place(path) not in rows]
@@ -83,27 +89,51 @@ def cohort_of(
     own = set(there)
     kept = [entry for entry in found if entry.path in own or not (entry.path.parent / MARKER).is_file()]
     gone = dict.fromkeys(path for path in paths if not path.exists() and _place(path) in rows)
-    entries = (*kept, *(Entry(_name(path), path, settings=settings.read) for path in gone))
+    here = (*kept, *(Entry(_name(path), path, settings=settings.read) for path in gone))
+    remote, results = _remote(urls, list(filter(is_url, rows)), settings)
+    entries = (*here, *_apart(remote, here))
     if not entries:
         raise ReadError("There is nothing to analyse: the inputs name no files, or only results of Hilum.")
     told = {entry.name: cells for entry in entries if (cells := _told(entry, rows))}
-    return Cohort(entries, told, len(found) - len(kept))
+    return Cohort(entries, told, len(found) - len(kept) + results)
 
 
-def place_of(entry: Entry) -> str:
-    """Where the input of a case is: its path, the member of a zip file, the study."""
+def _remote(urls: Sequence[str], of_lists: Sequence[str], settings: Settings) -> tuple[tuple[RemoteEntry, ...], int]:
+    """The cases behind URLs that were given and that lists name, and how many files are results of Hilum."""
+    given, left_out = list_urls(urls, settings.read)
+    known = {entry.url for entry in given}
+    listed = entries_of_list((url for url in of_lists if url not in known), settings.read)
+    return (*given, *_apart(listed, given)), left_out
+
+
+def _apart(entries: Iterable[RemoteEntry], others: Iterable[AnyEntry]) -> Iterator[RemoteEntry]:
+    """Entries with names that no other has, capitals and small letters being alike."""
+    taken = {other.name.casefold() for other in others}
+    for entry in entries:
+        clashes = entry.name.casefold() in taken
+        yield replace(entry, name=own_name(entry.url)) if clashes else entry
+
+
+def place_of(entry: AnyEntry) -> str:
+    """Where the input of a case is: its path, the member of a zip file, the study; or its URL."""
+    if isinstance(entry, RemoteEntry):
+        return entry.url
     parts = (_place(entry.path), entry.member or "", "" if entry.study is None else entry.study.uid)
     return "\n".join(parts).rstrip("\n")
 
 
-def stamp_of(entry: Entry, *, by_content: bool = False) -> str:
+def stamp_of(entry: AnyEntry, *, by_content: bool = False) -> str:
     """What the input of a case is like now: size and time of change of its files, or their hash; empty if it is gone.
+
+    Of a URL, what the storage told of its size and version when it was listed.
 
     Parameters
     ----------
     entry : the case
     by_content : read every byte, and do not care for the time of change
     """
+    if isinstance(entry, RemoteEntry):
+        return _remote_stamp(entry, by_content=by_content)
     paths = [entry.path]
     if entry.study is not None:
         paths = sorted({header.spot.path for header in entry.study.taken.headers})
@@ -116,6 +146,15 @@ def stamp_of(entry: Entry, *, by_content: bool = False) -> str:
         return ""
     seen = hashlib.sha256("\n".join(f"{state.st_size} {state.st_mtime_ns}" for state in states).encode())
     return f"{len(paths)}:{sum(state.st_size for state in states)}:{seen.hexdigest()[:16]}"
+
+
+def _remote_stamp(entry: RemoteEntry, *, by_content: bool) -> str:
+    if not by_content or not entry.state:
+        return entry.state
+    try:
+        return content_stamp(entry)
+    except Exception:  # each storage raises what it likes; the case itself will say it # noqa: BLE001
+        return ""
 
 
 @lru_cache(maxsize=64)
@@ -147,16 +186,18 @@ def _matches(given: str) -> list[Path]:
     return [Path(each) for each in found]
 
 
-def _told(entry: Entry, rows: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+def _told(entry: AnyEntry, rows: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
     """What the row of an entry's file says, or that of the nearest folder above."""
     if not rows:
         return {}
+    if isinstance(entry, RemoteEntry):
+        return rows.get(entry.url, {})
     place = Path(_place(entry.path))
     return next((rows[key] for key in (str(each) for each in chain([place], place.parents)) if key in rows), {})
 
 
-def _rows(path: Path, path_column: str, groups: Sequence[str]) -> Iterator[tuple[Path, dict[str, str]]]:
-    """The path and the group cells of each row of a list."""
+def _rows(path: Path, path_column: str, groups: Sequence[str]) -> Iterator[tuple[Path | str, dict[str, str]]]:
+    """The path or URL and the group cells of each row of a list."""
     columns, rows = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
     if path_column not in columns:
         raise ReadError(
@@ -171,7 +212,8 @@ def _rows(path: Path, path_column: str, groups: Sequence[str]) -> Iterator[tuple
         raise ReadError(f"{unknown('column', missing, columns)} It was asked for of '{path}'.", path=path)
     for row in rows:
         if row.get(path_column):
-            yield path.parent / row[path_column], {column: row.get(column) or "" for column in taken}
+            given = row[path_column]
+            yield given if is_url(given) else path.parent / given, {column: row.get(column) or "" for column in taken}
 
 
 def _csv(path: Path) -> tuple[Sequence[str], Iterable[Mapping[str, str]]]:

@@ -12,10 +12,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hilum.errors import Error, Refused
 from hilum.geometry import VolumeGrid
@@ -31,6 +31,7 @@ from hilum.writers.tables import write_results
 from hilum.writers.whole import write_error
 
 from .heap import keep_memory
+from .remote import AnyEntry, RemoteEntry, fetched
 from .sizing import VOLUME_SUFFIXES as VOLUME_SUFFIXES  # noqa: PLC0414 - others have it from here
 from .sizing import cases_at_once, is_likely_volume
 
@@ -51,6 +52,12 @@ Lobes = Callable[[Image], LabelMap]
 QUEUE_PER_WORKER = 16
 """Cases handed out ahead of the one whose outcome is next in order, for each worker. Only as many images as there
 are workers are in memory; the rest of the queue are names, so that one slow case does not make the others wait."""
+
+
+AHEAD = 2
+"""Threads for each case in work when files have to be fetched: some fetch while the others compute."""
+
+_AT_ONCE: AbstractContextManager[Any] = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,7 @@ def analyse_all(
 
 
 def each_outcome(
-    entries: Sequence[Entry],
+    entries: Sequence[AnyEntry],
     output: Path,
     settings: Settings,
     *,
@@ -173,7 +180,8 @@ def each_outcome(
     if len(entries) > 1:
         keep_memory()
     networks = open_networks(settings, many=len(entries) > 1)
-    turn = threading.Lock()
+    turn, slot = threading.Lock(), threading.Semaphore(at_once)
+    threads = at_once * (AHEAD if any(isinstance(entry, RemoteEntry) for entry in entries) else 1)
 
     def work(place: int) -> Outcome:
         outcome = analyse_one(
@@ -182,23 +190,25 @@ def each_outcome(
             settings=settings,
             networks=networks,
             turn=turn,
+            slot=slot,
             within=within,
             lobes=lobes,
         )
         record(place, outcome)
         return outcome
 
-    with closing(_in_order(work, range(len(entries)), at_once)) as finished:
+    with closing(_in_order(work, range(len(entries)), threads)) as finished:
         yield from finished
 
 
 def analyse_one(
-    entry: Entry,
+    entry: AnyEntry,
     *,
     output: Path,
     settings: Settings,
     networks: RunNetworks,
     turn: threading.Lock,
+    slot: AbstractContextManager[Any] = _AT_ONCE,
     within: Progress | None = None,
     lobes: Lobes | None = None,
 ) -> Outcome:
@@ -211,17 +221,20 @@ def analyse_one(
     settings : of the run
     networks : of the run
     turn : held while there is a volume in memory; one that shows itself as such only when it was read waits then
+    slot : held from when the files of the case are on this machine
     within : told how far the stages of a volume are
     lobes : gives the lobes of the image
     """
     source = source_of(entry)
     try:
         with ExitStack() as held:
+            here = held.enter_context(fetched(entry))
+            held.enter_context(slot)
             has_turn = is_likely_volume(entry)
             if has_turn:
                 held.enter_context(turn)
-            image = entry.open()
-            headers = _headers(entry, settings)
+            image = here.open()
+            headers = _headers(here, settings)
             if not has_turn and isinstance(image.grid, VolumeGrid):
                 held.enter_context(turn)
             given = None if lobes is None else lobes(image)
@@ -251,8 +264,10 @@ def _headers(entry: Entry, settings: Settings) -> DicomSource | None:
     return dicom_source(entry)
 
 
-def source_of(entry: Entry) -> str:
+def source_of(entry: AnyEntry) -> str:
     """How outcomes name the file that a case comes from."""
+    if isinstance(entry, RemoteEntry):
+        return entry.url
     return str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
 
 

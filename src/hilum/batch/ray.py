@@ -26,7 +26,6 @@ from hilum.cluster import on_cluster
 from hilum.errors import Error, WriteError
 from hilum.models.plan import cores
 from hilum.pipeline import open_networks
-from hilum.readers import Entry
 from hilum.settings import Settings
 from hilum.writers.whole import HIDDEN, write_error
 
@@ -34,6 +33,7 @@ from .cohort import fingerprints
 from .heap import keep_memory
 from .journal import JOURNAL
 from .local import WORKER_DIED, Outcome, analyse_one, source_of
+from .remote import AnyEntry
 from .sizing import FILM_MB, NETWORKS_MB, VOLUME_MB, is_likely_volume
 
 BLOCK = 8
@@ -62,7 +62,7 @@ class RayCluster:
     gpus: float = 0.0
 
     def __call__(
-        self, entries: Sequence[Entry], output: Path, settings: Settings, *, record: Callable[[int, Outcome], None]
+        self, entries: Sequence[AnyEntry], output: Path, settings: Settings, *, record: Callable[[int, Outcome], None]
     ) -> Generator[Outcome]:
         """The outcome of every entry, as they are ready.
 
@@ -99,7 +99,7 @@ class RayCluster:
                         record(place, outcome)
                         yield outcome
 
-    def _needs(self, entries: Sequence[Entry], cpus: int) -> dict[str, float]:
+    def _needs(self, entries: Sequence[AnyEntry], cpus: int) -> dict[str, float]:
         """What Ray sets aside for a worker; with a CT among the cases, memory for it."""
         megabytes = NETWORKS_MB + (VOLUME_MB if any(map(is_likely_volume, entries)) else FILM_MB)
         needs: dict[str, float] = {"num_cpus": cpus, "memory": megabytes * _MEGABYTE}
@@ -128,7 +128,7 @@ class _Work:
                 "many to wait for."
             )
 
-    def each(self, entries: Mapping[int, Entry]) -> Generator[tuple[int, Outcome]]:
+    def each(self, entries: Mapping[int, AnyEntry]) -> Generator[tuple[int, Outcome]]:
         """Place and outcome of every entry, as they are ready."""
         dumps = self._ray.cloudpickle.dumps
         rows = [{"place": place, "entry": dumps(entry)} for place, entry in entries.items()]
@@ -180,7 +180,7 @@ class _Worker:
         made: Outcome | str = self._trouble or self._outcome(pickle.loads(entry), note)  # noqa: S301 - our own did
         return {"place": [place], "outcome": [pickle.dumps(made)]}
 
-    def _outcome(self, entry: Entry, note: Path) -> Outcome:
+    def _outcome(self, entry: AnyEntry, note: Path) -> Outcome:
         """Of a case; the note has a letter for every time that it was begun, and goes when it has ended."""
         with note.open("a", encoding="ascii") as file:
             tried = file.tell()
@@ -191,7 +191,7 @@ class _Worker:
         note.unlink(missing_ok=True)
         return made
 
-    def _analysed(self, entry: Entry) -> Outcome:
+    def _analysed(self, entry: AnyEntry) -> Outcome:
         made = analyse_one(
             entry, output=self._output, settings=self._settings, networks=self._networks, turn=self._turn
         )
@@ -226,7 +226,7 @@ def _room(ray: Any, needs: Mapping[str, float]) -> int:
     return sum(min(int(has.get(names[name], 0.0) // need) for name, need in needs.items()) for has in machines)
 
 
-def _died(entry: Entry) -> Outcome:
+def _died(entry: AnyEntry) -> Outcome:
     message = (
         "Every worker that this case was given to has died: the machine ran out of memory, or a library crashed. "
         "Analyse it alone with 'hilum analyse' to see why."

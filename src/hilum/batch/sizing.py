@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hilum.models.plan import CONTROL_GROUPS, cores
-from hilum.readers import Entry
 from hilum.settings import RuntimeSettings
+
+from .remote import AnyEntry, RemoteEntry
 
 NETWORKS_MB = 220
 """Resident memory of a process with both networks of films open, before the first film."""
@@ -28,14 +29,16 @@ VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr")
 _MEMORY_INFO = Path("/proc/meminfo")
 
 
-def is_likely_volume(entry: Entry) -> bool:
+def is_likely_volume(entry: AnyEntry) -> bool:
     """A study, a folder of slices, or a file that is called like a volume."""
+    if isinstance(entry, RemoteEntry):
+        return entry.url.lower().endswith((*VOLUME_SUFFIXES, "/"))
     if entry.study is not None or (entry.member is None and entry.path.is_dir()):
         return True
     return (entry.member or entry.path.name).lower().endswith(VOLUME_SUFFIXES)
 
 
-def cases_at_once(entries: Iterable[Entry], settings: RuntimeSettings) -> int:
+def cases_at_once(entries: Iterable[AnyEntry], settings: RuntimeSettings) -> int:
     """What ``runtime.workers`` says; or a case a core, but no more films than fit into the free memory beside a CT.
 
     Parameters

@@ -139,7 +139,7 @@ def head(path: Path) -> bytes:
 
 def image_members(path: Path, settings: ReadSettings) -> tuple[str, ...]:
     """Names of the files in a zip file that may be images; errors as of :func:`.archive.members`."""
-    return tuple(name for name in archive.members(path, settings) if _is_candidate(_member_parts(name)))
+    return tuple(name for name in archive.members(path, settings) if is_candidate(_member_parts(name)))
 
 
 def names(spots: Sequence[Spot]) -> list[str]:
@@ -192,7 +192,7 @@ def _files(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in sorted(files):
             path = Path(place, name)
-            if _is_candidate((name,)) and _may_be_opened(path):
+            if is_candidate((name,)) and _may_be_opened(path):
                 yield path
 
 
@@ -208,7 +208,7 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def _is_candidate(parts: tuple[str, ...]) -> bool:
+def is_candidate(parts: tuple[str, ...]) -> bool:
     """Whether a file inside a folder or archive may be an image, by its path alone."""
     if not parts or any(_is_hidden(part) for part in parts):
         return False

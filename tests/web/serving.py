@@ -20,6 +20,16 @@ from hilum.web.app import create_app
 PASSWORD = "correct horse battery"
 
 
+class Client(httpx.Client):
+    """May be used before its ``with`` block, too."""
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 @dataclass
 class Served:
     """A running service."""
@@ -27,14 +37,14 @@ class Served:
     app: FastAPI
     url: str
 
-    def client(self, *, csrf: bool = True) -> httpx.Client:
+    def client(self, *, csrf: bool = True) -> Client:
         """Somebody who has asked for /me, and names the CSRF value from then on unless ``csrf`` is off."""
-        client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        client = Client(base_url=self.url, timeout=60, trust_env=False)
         if csrf:
             client.headers["X-Hilum-CSRF"] = client.get("/api/v1/me").json()["csrf"]
         return client
 
-    def logged_in(self, name: str, password: str = PASSWORD) -> httpx.Client:
+    def logged_in(self, name: str, password: str = PASSWORD) -> Client:
         client = self.client(csrf=False)
         answer = client.post("/api/v1/login", json={"name": name, "password": password})
         assert answer.status_code == 200, answer.text
@@ -43,9 +53,14 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, **web: Any) -> Iterator[Served]:
-    """A service whose ``web`` settings are ``web``, in ``folder``, until the block ends."""
+def serving(folder: Path, *, works: bool = True, **web: Any) -> Iterator[Served]:
+    """A service whose ``web`` settings are ``web``, in ``folder``, until the block ends.
+
+    Without ``works`` studies stay in the queue, and no time goes into networks.
+    """
     app = create_app(Settings(web=WebSettings(folder=str(folder), **web)))
+    if not works:
+        app.state.jobs.start = lambda: None
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", server_header=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -21,7 +21,7 @@ from hilum.training import export as export_module
 from hilum.training import recipe as recipes
 from hilum.training.export import example_inputs, export
 from hilum.training.networks import NETWORKS
-from hilum.training.run import averaged, train
+from hilum.training.run import _sets, averaged, train
 from hilum.training.task import FilmTask
 from hilum.training.thresholds import PROVISIONAL, choose
 
@@ -98,6 +98,32 @@ def test_a_training_goes_on_from_its_checkpoint(folders, small, tmp_path, monkey
     (last,) = (tmp_path / "checkpoints").glob("last*.ckpt")
     assert torch.load(last, weights_only=False)["global_step"] == 3
     assert (tmp_path / "weights.pt").exists()
+
+
+def test_a_broken_training_comes_to_the_weights_of_a_whole_one(folders, small, tmp_path, monkeypatch):
+    recipe, plain = small("cxr-lungs-pretrain", steps=4), FilmTask.training_step
+    train(recipe, folders, tmp_path / "whole", threads=1)
+
+    def step(self, batch, number):
+        if self.global_step == 2:
+            raise RuntimeError("the power fails")
+        return plain(self, batch, number)
+
+    monkeypatch.setattr(FilmTask, "training_step", step)
+    with pytest.raises(RuntimeError, match="power"):
+        train(recipe, folders, tmp_path / "broken", threads=1)
+    monkeypatch.setattr(FilmTask, "training_step", plain)
+    train(recipe, folders, tmp_path / "broken", threads=1)
+    whole, broken = (torch.load(tmp_path / name / "weights.pt", weights_only=True) for name in ("whole", "broken"))
+    for name, value in whole.items():
+        torch.testing.assert_close(value, broken[name], rtol=0, atol=1e-6, msg=name)
+
+
+def test_a_draw_is_the_same_again_and_another_draw_is_not(folders, small):
+    (training, _) = _sets(small("cxr-lungs-pretrain"), folders, ())
+    first, again, other = (training.drawn(draw, 0)["film"] for draw in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 def test_a_finished_training_is_not_done_again(folders, lung_run, lung_recipe, tmp_path):

@@ -157,14 +157,16 @@ class Films(Dataset[dict[str, Tensor]]):
     def __init__(self, samples: Sequence[Sample], recipe: Recipe, *, lungs: Lungs | None, augment: bool) -> None:
         self.samples = list(samples)
         self._recipe, self._lungs, self._augment = recipe, lungs, augment
-        self._drawn = 0
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        self._drawn += 1
-        rng = np.random.default_rng([self._recipe.seed, self._drawn, index])
+        return self.drawn(0, index)
+
+    def drawn(self, draw: int, index: int) -> dict[str, Tensor]:
+        """A sample as it is shown at one draw of a training: its changes follow from the draw's number."""
+        rng = np.random.default_rng([self._recipe.seed, draw, index])
         sample = self.samples[index]
         made = self._for_lungs(sample, rng) if self._recipe.task == "cxr-lungs" else self._for_lesions(sample, rng)
         return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in made.items()}

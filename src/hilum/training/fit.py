@@ -68,10 +68,22 @@ class Where:
     pictures: int = 4
 
 
-class _Order(Sampler[int]):
+class Standing(Protocol):
+    """A task that knows where its training stands."""
+
+    total_steps: int
+    steps_done: int
+
+    @property
+    def global_rank(self) -> int:
+        """Number of this device."""
+        ...
+
+
+class Order(Sampler[int]):
     """Numbers of the samples of this device, from the step at which the training stands."""
 
-    def __init__(self, task: Learner, batch: int, devices: int) -> None:
+    def __init__(self, task: Standing, batch: int, devices: int) -> None:
         self._task, self._batch, self._share = task, batch, batch // devices
 
     def __len__(self) -> int:
@@ -84,7 +96,7 @@ class _Order(Sampler[int]):
             yield from range(start, start + self._share)
 
 
-class _Loader(DataLoader[Any]):
+class Loader(DataLoader[Any]):
     """A loader that Lightning knows to go on where it stood: the order asks the task where that is."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -247,7 +259,7 @@ def fit(
     chance = torch.Generator().manual_seed(0)  # a loader of its own chance does not touch that of the steps
     options: dict[str, Any] = {"num_workers": where.workers, "generator": chance, "drop_last": False}
     data: Any = training
-    loader = _Loader(data, batch_size=share, sampler=_Order(task, task.length.batch, where.devices), **options)
+    loader = Loader(data, batch_size=share, sampler=Order(task, task.length.batch, where.devices), **options)
     begun = output / LAST
     trainer.fit(
         task,

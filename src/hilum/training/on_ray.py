@@ -6,15 +6,12 @@ All machines of the cluster have to see the data and the output folder under the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from hilum.errors import Error, MissingExtra
+from hilum.cluster import on_cluster
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-LOCAL = "local"
-"""Address that starts a cluster on this machine for the time of the run."""
 
 
 def each_on_ray(
@@ -37,20 +34,10 @@ def each_on_ray(
     ------
     MissingExtra
         Ray is not installed.
+    Error
+        The cluster cannot be reached.
     """
-    try:
-        import ray as library
-    except ModuleNotFoundError as error:
-        raise MissingExtra("Running on a Ray cluster", "cluster") from error
-    ray: Any = library
-    was_running = ray.is_initialized()
-    if not was_running:
-        started: dict[str, Any] = {} if address == LOCAL else {"address": address}
-        try:
-            ray.init(**started, include_dashboard=False, log_to_driver=False, configure_logging=False)
-        except (ConnectionError, ValueError) as error:
-            raise Error(f"Cannot reach the Ray cluster at {address!r}: {error}") from error
-    try:
+    with on_cluster(address) as ray:
         remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(function)
         waiting = {remote.remote(job): number for number, job in enumerate(jobs)}
         while waiting:
@@ -63,6 +50,3 @@ def each_on_ray(
                 yield number, cause if isinstance(cause, Exception) else error
             except ray.exceptions.RayError as error:  # a worker that died, for want of memory for example
                 yield number, error
-    finally:
-        if not was_running:
-            ray.shutdown()

@@ -13,6 +13,9 @@ from hilum.phantom import sample_film
 
 from .films import PHANTOM_SOURCE as SOURCE
 
+LICENCE = "license"
+"""A column that a table of cases is made of, too: 'hilum datasets' reads the folder as it does real films."""
+
 
 def write_phantom_films(folder: Path, count: int, *, seed: int = 0, side_px: int = 512) -> Path:
     """Write ``count`` films with their lungs and lesions; every fourth is healthy. Gives the folder back.
@@ -42,10 +45,11 @@ def write_phantom_films(folder: Path, count: int, *, seed: int = 0, side_px: int
             "split": "train",
             "lungs_lr": "True",
             "lesions": "True",
+            LICENCE: "Apache-2.0",
         }
         rows.append(facts | {"finding": "No finding" if severity == 0 else "phantom"})
     with (folder / TABLE).open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, columns_of("scored"), restval="")
+        table = csv.DictWriter(file, (*columns_of("scored"), LICENCE), restval="")
         table.writeheader()
         table.writerows(rows)
     return folder

@@ -11,12 +11,13 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, WeightedRandomSampler
+from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 from hilum.datasets.films import FilmCase, in_split, read_cases
 from hilum.errors import SettingsError
 
 from .films import Films, Lungs, Sample, kind_for_lesions, kind_for_lungs, stored
+from .fit import Loader, Order
 from .negatives import negatives
 from .recipe import Recipe
 from .slices import Slices, samples_for
@@ -40,6 +41,9 @@ def train(
     threads: int = 0,
 ) -> Path:
     """Train a network; the averaged weights are written to ``output / "weights.pt"``.
+
+    What was begun in ``output`` is gone on with from its last checkpoint, one of which is written each quarter of the
+    way: samples, their changes and all chance follow from the step's number, so that it comes to the same weights.
 
     Parameters
     ----------
@@ -83,7 +87,12 @@ def train(
         enable_model_summary=False,
     )
     _require_steps_left(recipe, output)
-    trainer.fit(task, _drawn(training, recipe), DataLoader(watched, batch_size=recipe.batch), ckpt_path=_last(output))
+    trainer.fit(
+        task,
+        _drawn(training, recipe, task),
+        DataLoader(watched, batch_size=recipe.batch),
+        ckpt_path=_last(output),
+    )
     state = {k: v.contiguous() for k, v in averaged(output / "checkpoints" / "last.ckpt", task).items()}
     torch.save(state, output / WEIGHTS)
     return output / WEIGHTS
@@ -169,13 +178,26 @@ def _watched(recipe: Recipe, cases: Sequence[FilmCase]) -> list[Sample]:
     return [Sample(kind, case) for case in few if (kind := kind_of(case)) is not None]
 
 
-def _drawn(films: Films | Slices, recipe: Recipe) -> DataLoader[dict[str, torch.Tensor]]:
-    """Batches whose kinds follow the recipe's mix."""
-    count = {kind: sum(s.kind == kind for s in films.samples) for kind in recipe.mix}
-    weights = [recipe.mix[s.kind] / count[s.kind] for s in films.samples]
-    chooser = torch.Generator().manual_seed(recipe.seed)
-    sampler = WeightedRandomSampler(weights, recipe.steps * recipe.batch, generator=chooser)
-    return DataLoader(films, batch_size=recipe.batch, sampler=sampler, drop_last=True)
+class _Draws(Dataset[dict[str, torch.Tensor]]):
+    """The samples of a training by the number of their draw: kinds follow the recipe's mix."""
+
+    def __init__(self, films: Films | Slices, recipe: Recipe) -> None:
+        count = {kind: sum(s.kind == kind for s in films.samples) for kind in recipe.mix}
+        weights = [recipe.mix[s.kind] / count[s.kind] for s in films.samples]
+        chooser = torch.Generator().manual_seed(recipe.seed)
+        self._films = films
+        self._order = list(WeightedRandomSampler(weights, recipe.steps * recipe.batch, generator=chooser))
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        return self._films.drawn(number + 1, self._order[number])
+
+
+def _drawn(films: Films | Slices, recipe: Recipe, task: FilmTask) -> Loader:
+    """Batches from the step at which the training stands."""
+    return Loader(_Draws(films, recipe), batch_size=recipe.batch, sampler=Order(task, recipe.batch, 1))
 
 
 def _last(output: Path) -> Path | None:

@@ -90,14 +90,16 @@ class Slices(Dataset[dict[str, Tensor]]):
     def __init__(self, samples: Sequence[SliceSample], recipe: Recipe, *, augment: bool) -> None:
         self.samples = list(samples)
         self._recipe, self._augment = recipe, augment
-        self._drawn = 0
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        self._drawn += 1
-        rng = np.random.default_rng([self._recipe.seed, self._drawn, index])
+        return self.drawn(0, index)
+
+    def drawn(self, draw: int, index: int) -> dict[str, Tensor]:
+        """A sample as it is shown at one draw of a training: its changes follow from the draw's number."""
+        rng = np.random.default_rng([self._recipe.seed, draw, index])
         sample = self.samples[index]
         name, bits, outside = (
             ("lungs", sample.lungs, 1) if self._recipe.task == "ct-lungs" else ("lesions", sample.lesions, NO_OPACITY)

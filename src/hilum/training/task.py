@@ -22,6 +22,9 @@ NOTHING_OR_FLUID = 9
 class FilmTask(lightning.LightningModule):
     """Trains the network of a recipe.
 
+    Chance is drawn anew for every step from the seed and the step's number: a training that goes on from a checkpoint
+    draws what it would have drawn.
+
     Parameters
     ----------
     recipe : all settings
@@ -32,7 +35,16 @@ class FilmTask(lightning.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.network = NETWORKS[recipe.task](recipe.architecture, recipe.encoder, pretrained=pretrained)
+        self.total_steps, self.steps_done = recipe.steps, 0
         self._seen: list[dict[str, Tensor]] = []
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Notes how far the training is, for whoever draws samples."""
+        self.steps_done = int(checkpoint["global_step"])
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ARG002 - Lightning's signature
+        """Chance of this step, whatever was drawn before."""
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.global_step)
 
     def forward(self, *inputs: Tensor) -> Any:
         """Raw numbers of the network's outputs."""

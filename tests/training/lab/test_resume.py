@@ -21,6 +21,8 @@ from hilum.training.any_run import train
 from hilum.training.fit import LAST, Where
 from hilum.training.parts import Length, Schedule
 
+from ..volumes import small, write_folder
+
 pytestmark = [
     pytest.mark.filterwarnings("default"),
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks the training"),
@@ -105,6 +107,18 @@ def test_a_training_that_was_killed_comes_to_the_same_weights(lungs_recipe, tabl
         assert str(first.get("param_groups", first.get("_last_lr"))) == str(
             second.get("param_groups", second.get("_last_lr"))
         )
+
+
+def test_a_training_on_volumes_that_was_killed_comes_to_the_same_weights(tmp_path):
+    recipe, folder = small("miscnn-3d", steps=8, batch=1), write_folder(tmp_path / "volumes")
+    train(recipe, [folder], tmp_path / "whole", where=WHERE)
+    chance = random.Random()
+    assert killed(recipe, folder, tmp_path / "killed", chance.randint(2, 6), chance.uniform(0, 0.05))
+    train(recipe, [folder], tmp_path / "killed", where=WHERE)
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+    ends = [torch.load(tmp_path / name / LAST, weights_only=False) for name in ("whole", "killed")]
+    assert [end["global_step"] for end in ends] == [8, 8]
+    assert_same(ends[0]["state_dict"], ends[1]["state_dict"])
 
 
 def test_another_seed_comes_to_other_weights(lungs_recipe, table, tmp_path):

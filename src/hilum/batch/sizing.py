@@ -73,13 +73,30 @@ def _available_mb(path: Path) -> int | None:
 
 
 def _container_mb(folder: Path) -> int | None:
-    """What a container's limit leaves free; None without a limit. Files of control groups of version 2, or 1."""
-    for limit, used in (
-        (folder / "memory.max", folder / "memory.current"),
-        (folder / "memory" / "memory.limit_in_bytes", folder / "memory" / "memory.usage_in_bytes"),
+    """What a container's limit leaves free; None without a limit. Files of control groups of version 2, or 1.
+
+    Files that the system keeps in memory count as used there, and are given up when memory is wanted.
+    """
+    for limit, used, kept in (
+        (folder / "memory.max", folder / "memory.current", folder / "memory.stat"),
+        (
+            folder / "memory" / "memory.limit_in_bytes",
+            folder / "memory" / "memory.usage_in_bytes",
+            folder / "memory" / "memory.stat",
+        ),
     ):
         try:
-            return max(0, int(limit.read_text(encoding="ascii")) - int(used.read_text(encoding="ascii"))) >> 20
+            taken = int(used.read_text(encoding="ascii")) - _inactive(kept)
+            return max(0, int(limit.read_text(encoding="ascii")) - max(0, taken)) >> 20
         except (OSError, ValueError):  # "max" is no number: there is no limit
             continue
     return None
+
+
+def _inactive(path: Path) -> int:
+    """Bytes of files that are kept in memory and were not used lately."""
+    try:
+        found = re.search(r"^(?:total_)?inactive_file (\d+)", path.read_text(encoding="ascii"), flags=re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0

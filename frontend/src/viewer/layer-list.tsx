@@ -1,5 +1,6 @@
 // The layers over the image: on or off, how strongly, and what their colours mean.
 
+import type { Layer } from "../types";
 import { Swatch } from "./swatch";
 import type { Layers } from "./use-layers";
 
@@ -17,7 +18,7 @@ export function LayerList({ layers, veiled, setVeiled, outlined, setOutlined, dr
   return (
     <fieldset class="layers">
       <legend>Layers</legend>
-      <div class="row">
+      <div class="over">
         <label>
           <input type="checkbox" checked={!veiled} onChange={(event) => setVeiled(!event.currentTarget.checked)} /> Show
           layers
@@ -39,26 +40,34 @@ export function LayerList({ layers, veiled, setVeiled, outlined, setOutlined, dr
               />{" "}
               {layer.title}
             </label>
-            <input
-              type="range"
-              min={0.05}
-              max={1}
-              step={0.05}
-              value={opacity}
-              aria-label={`Opacity of ${layer.title}`}
-              onInput={(event) => layers.change(layer.name, { opacity: Number(event.currentTarget.value) })}
-            />
-            <span class="legend">
-              {layer.labels.map(({ number, title, colour }) => (
-                <span key={number}>
-                  <Swatch colour={colour} /> {title}
-                </span>
-              ))}
-              {layer.kind === "probability" && <span class="muted">from 0.1 (red) to 1 (white)</span>}
-            </span>
+            {on && (
+              <input
+                type="range"
+                min={0.05}
+                max={1}
+                step={0.05}
+                value={opacity}
+                aria-label={`Opacity of ${layer.title}`}
+                onInput={(event) => layers.change(layer.name, { opacity: Number(event.currentTarget.value) })}
+              />
+            )}
+            {on && <Legend layer={layer} />}
           </li>
         ))}
       </ul>
     </fieldset>
+  );
+}
+
+function Legend({ layer }: { layer: Layer }) {
+  return (
+    <span class="legend">
+      {layer.labels.map(({ number, title, colour }) => (
+        <span key={number}>
+          <Swatch colour={colour} /> {title}
+        </span>
+      ))}
+      {layer.kind === "probability" && <span class="muted">from 0.1 (dark red) to 1 (white)</span>}
+    </span>
   );
 }

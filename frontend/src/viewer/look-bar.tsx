@@ -1,5 +1,7 @@
 // How the image is looked at: which planes, how near, which part of the grey scale.
 
+import type { ComponentChildren } from "preact";
+
 import type { Kind, View } from "./scene";
 import type { SceneState } from "./use-scene";
 import { presets } from "./windows";
@@ -13,6 +15,8 @@ interface LookBarProps {
   setInverted: (inverted: boolean) => void;
   /** While drawing there is one plane at a time */
   drawing: boolean;
+  /** What stands at the end of the bar */
+  children?: ComponentChildren;
 }
 
 const VIEWS: [View, string][] = [
@@ -23,7 +27,7 @@ const VIEWS: [View, string][] = [
   ["solid", "3D"],
 ];
 
-export function LookBar({ kind, seen, view, setView, inverted, setInverted, drawing }: LookBarProps) {
+export function LookBar({ kind, seen, view, setView, inverted, setInverted, drawing, children }: LookBarProps) {
   const { scene } = seen;
   return (
     <div class="bar" role="toolbar" aria-label="How the image is shown">
@@ -57,6 +61,7 @@ export function LookBar({ kind, seen, view, setView, inverted, setInverted, draw
           +
         </button>
       </span>
+      {children}
     </div>
   );
 }

@@ -223,12 +223,30 @@ export class Scene {
     this.nv.createOnLocationChange();
   }
 
+  /** Nearer or farther, round the middle of what is shown; where several planes are, round the crosshair. */
   zoom(factor: number): void {
-    const [x = 0, y = 0, z = 0, now = 1] = this.nv.scene.pan2Dxyzmm;
+    const pan = this.nv.scene.pan2Dxyzmm;
+    const now = pan[3];
     const next = Math.min(12, Math.max(1, now * factor));
-    this.nv.setPan2Dxyzmm(next === 1 ? [0, 0, 0, 1] : [x, y, z, next]);
-    const solid = Math.min(4, Math.max(0.5, this.nv.scene.volScaleMultiplier * factor));
-    if (this.kind === "volume") this.nv.setScale(solid);
+    const centre = this.nv.frac2mm(this.middle());
+    if (next === 1) this.nv.setPan2Dxyzmm([0, 0, 0, 1]);
+    else {
+      const shift = now - next;
+      this.nv.setPan2Dxyzmm([pan[0] + shift * centre[0], pan[1] + shift * centre[1], pan[2] + shift * centre[2], next]);
+    }
+    if (this.kind === "volume") {
+      this.nv.setScale(Math.min(4, Math.max(0.5, this.nv.scene.volScaleMultiplier * factor)));
+    }
+  }
+
+  /** The middle of the plane that is shown, in shares of the volume; the crosshair where there are several. */
+  private middle(): Voxel {
+    const [x = 0.5, y = 0.5, z = 0.5] = this.nv.scene.crosshairPos;
+    const [first, second] = this.nv.screenSlices;
+    if (!first || second) return [x, y, z];
+    const { width, height } = this.nv.gl.canvas;
+    const share = this.nv.screenXY2TextureFrac(width / 2, height / 2, 0, false);
+    return share[0] < 0 ? [x, y, z] : [share[0], share[1], share[2]];
   }
 
   fit(): void {

@@ -115,11 +115,13 @@ export function Stage({ canvas, scene, drawing, view, name, keys }: StageProps) 
 function preview(sheet: HTMLCanvasElement, scene: Scene | null, drawing: Drawing | null, spot: Spot | null, corners: Spot[]): void {
   const ratio = devicePixelRatio;
   const { clientWidth: width, clientHeight: height } = sheet;
-  sheet.width = width * ratio;
-  sheet.height = height * ratio;
   const pen = sheet.getContext("2d");
-  if (!pen || !scene || !drawing) return;
-  pen.scale(ratio, ratio);
+  if (!pen) return;
+  if (sheet.width !== width * ratio) sheet.width = width * ratio;
+  if (sheet.height !== height * ratio) sheet.height = height * ratio;
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  if (!scene || !drawing) return;
   const line = (trace: () => void) => {
     for (const [colour, thick] of [["#000", 3], ["#fff", 1.25]] as const) {
       pen.strokeStyle = colour;

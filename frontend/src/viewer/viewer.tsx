@@ -81,7 +81,13 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
         inverted={inverted}
         setInverted={setInverted}
         drawing={drawing !== null}
-      />
+      >
+        {!readOnly && save && !drawing && (
+          <button type="button" disabled={!layers.settled || version === null} onClick={begin}>
+            Correct the outlines
+          </button>
+        )}
+      </LookBar>
       {drawing && save && version !== null && (
         <DrawingBar
           drawing={drawing}
@@ -126,14 +132,7 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
         setOutlined={setOutlined}
         drawn={drawing?.target ?? null}
       />
-      <div class="row">
-        {!readOnly && save && !drawing && (
-          <button type="button" disabled={!layers.settled} onClick={begin}>
-            Correct the outlines
-          </button>
-        )}
-        <KeyHelp drawing={drawing !== null} />
-      </div>
+      <KeyHelp drawing={drawing !== null} />
     </section>
   );
 }

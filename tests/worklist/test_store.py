@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -73,14 +74,17 @@ def test_admitted_files_are_moved_below_upload(store, tmp_path):
     assert not source.exists()
 
 
-def test_incoming_is_empty_afterwards_and_cleared_at_the_start(store):
+def test_incoming_is_empty_afterwards_and_what_is_old_in_it_cleared(store):
     with store.incoming() as part:
         (part / "x").write_bytes(b"x")
     assert not part.exists()
-    left = store.folder / "incoming" / "killed"
-    left.mkdir()
+    killed, young = store.folder / "incoming" / "killed", store.folder / "incoming" / "young"
+    killed.mkdir()
+    young.mkdir()
+    os.utime(killed, (1e9, 1e9))
     store.clear()
-    assert not left.exists()
+    assert young.exists()
+    assert not killed.exists()
 
 
 @pytest.mark.parametrize("study", ["", "..", "a" * 31, "A" * 32, "a" * 32 + "/..", "../" * 11])

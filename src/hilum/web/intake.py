@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 from hilum.errors import Error, ReadError, code_of
 from hilum.readers import Entry, archive, find
 from hilum.readers.spots import Spot
 from hilum.settings import ReadSettings, Settings
+from hilum.worklist.identity import identity
 from hilum.worklist.store import SafePaths, Store
 
 HEADERS = (".mhd", ".nhdr", ".hdr")
@@ -129,7 +128,8 @@ def _admit(plan: _Plan, tree: Path, store: Store, settings: Settings) -> Found:
             link = part / f"beside-{number}"
             os.link(source, link)
             files[paths.add(source.relative_to(tree).as_posix())] = link
-        patient, day = _identity(list(files.values())[:1], store, settings)
+        first = next(iter(files.values()), None)
+        patient, day = ("", None) if first is None else identity(first, store, settings)
         return Found(store.admit(files), plan.name, patient, day, code, message)
 
 
@@ -144,32 +144,3 @@ def _file(spot: Spot, part: Path, settings: ReadSettings) -> Path:
         return spot.path
     part.write_bytes(archive.load(spot.path, spot.member, settings).data)
     return part
-
-
-def _identity(files: Sequence[Path], store: Store, settings: Settings) -> tuple[str, date | None]:
-    """Whose study it is and of when, as far as DICOM says and the settings allow."""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    for path in files:
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["PatientID", "StudyDate"])
-            number, day = str(header.get("PatientID") or "").strip(), str(header.get("StudyDate") or "")
-        except (InvalidDicomError, OSError, ValueError, TypeError, AttributeError, KeyError, NotImplementedError):
-            continue
-        if settings.web.identities:
-            return number[:100], _day(day)
-        return pseudonym(number, store.salt()), None
-    return "", None
-
-
-def pseudonym(number: str, salt: bytes) -> str:
-    """What stands for a patient's number: the same for the same one, and not to be turned back without the salt."""
-    return f"P-{hmac.new(salt, number.encode(), hashlib.sha256).hexdigest()[:10]}" if number else ""
-
-
-def _day(text: str) -> date | None:
-    try:
-        return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone
-    except ValueError:
-        return None

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib import import_module
 
 from sqlalchemy import select, update
 
@@ -84,6 +85,8 @@ class Jobs:
     def _run(self) -> None:
         try:
             _ = self._networks.films  # so that the first film need not wait
+            for library in ("nibabel", "hilum.writers.report", "hilum.pipeline_ct"):
+                import_module(library)
         except Error:
             log.warning("networks could not be opened; each study will say why", exc_info=True)
         while not self._stop.is_set():

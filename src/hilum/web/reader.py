@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -83,6 +84,9 @@ def version_row(session: Session, study: str, number: int) -> Version:
     return row
 
 
-def in_words(error: Error, store: Store, study: str) -> str:
-    """What an error says, without where on this machine the files are."""
-    return without(without(str(error), store.upload(study)), store.folder)
+def in_words(error: Error, store: Store, *folders: FilePath) -> str:
+    """What an error says, without where on this machine the folders, and that of the store, are."""
+    words = str(error)
+    for folder in (*folders, store.folder):
+        words = without(words, folder)
+    return words

@@ -5,7 +5,7 @@
     <folder>/studies/<id>/upload/...          the files as they came, their names made safe
                           image.nii.gz        the film or CT as a browser shows it, and image.json about it
                           versions/<n>/       results: 0 is Hilum's, the others are readers' corrections
-             incoming/<token>/                what is being received or made; cleared at the start
+             incoming/<token>/                what is being received or made; cleared at a start once it is old
 
 Everything appears under its final name by one rename, when it is whole.
 """
@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
-from hilum.writers.whole import MARKER, write_error
+from hilum.writers.whole import MARKER, STALE_SECONDS, write_error
 
 IMAGE, IMAGE_FACTS = "image.nii.gz", "image.json"
 """The film or CT of a study as a browser shows it, and what there is to know of it beforehand."""
@@ -68,9 +68,11 @@ class Store:
             raise write_error(folder, error) from error
 
     def clear(self) -> None:
-        """Remove what an earlier run did not finish; only while nothing else works in the folder."""
+        """Remove what earlier runs did not finish; what is younger than an hour may be somebody's who works now."""
         for left in self._incoming.iterdir():
-            shutil.rmtree(left, ignore_errors=True)
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
 
     @contextmanager
     def incoming(self) -> Generator[Path]:

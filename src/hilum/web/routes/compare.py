@@ -52,7 +52,7 @@ def compared(reader: ReaderOf, study: Annotated[list[_Id], Query(min_length=2, m
     try:
         changes = compare([reader.store.version(row.id, row.latest_version) for row in rows])
     except Error as error:
-        raise ApiError(422, code_of(error), in_words(error, reader.store, rows[0].id)) from error
+        raise ApiError(422, code_of(error), in_words(error, reader.store)) from error
     made = [
         ChangeOut(
             what=each.what,

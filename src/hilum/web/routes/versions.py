@@ -228,7 +228,7 @@ def _corrected(reader: Reader, study: str, base: int, form: Received, part: Path
             case = correct(entry.open(), store.version(study, base), entry.name, lungs=lungs, lesions=lesions)
             return write_version(case, part / "made", settings), summary_of(case)
     except Error as error:
-        raise ApiError(422, code_of(error), in_words(error, store, study).replace(f"{part}/drawn/", "")) from error
+        raise ApiError(422, code_of(error), in_words(error, store, part / "drawn", store.upload(study))) from error
 
 
 def _enter(reader: Reader, visitor: Visitor, row: Version, summary: Summary, folder: Path) -> VersionOut:

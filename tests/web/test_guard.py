@@ -32,7 +32,11 @@ def raw(served: Served, text: bytes) -> bytes:
     host, port = served.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(text)
-        return connection.recv(65536)
+        answer = part = connection.recv(65536)
+        while part and not answer.rstrip().endswith(b"}"):
+            part = connection.recv(65536)
+            answer += part
+        return answer
 
 
 NEW_USER = {"name": "bob", "password": "correct horse battery", "role": "reader"}

@@ -42,7 +42,7 @@ def visitor_of(session: Session, token: str, *, address: str) -> Visitor | None:
     ).one_or_none()
     if found is None:
         return None
-    row, user = found.tuple()
+    row, user = found
     return Visitor(user.name, user.role, address, row.csrf)
 
 

@@ -34,6 +34,7 @@ class Database:
     Parameters
     ----------
     url : such as ``sqlite:////folder/worklist.sqlite`` or ``postgresql+psycopg://user:password@host/name``
+    setting : where it comes from, which errors say
 
     Raises
     ------
@@ -43,8 +44,8 @@ class Database:
         PostgreSQL is asked for, and its driver is not installed.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    def __init__(self, url: str, *, setting: str = "web.database") -> None:
+        self.engine = _engine(url, setting)
         self._reading = self.engine.execution_options(reading=True)
         self.place = self.engine.url.render_as_string(hide_password=True)
         try:
@@ -52,7 +53,7 @@ class Database:
         except SQLAlchemyError as error:
             self.engine.dispose()
             reason = str(error.__cause__ or error).strip().splitlines()[0]
-            raise SettingsError(f"Cannot use the database {self.place}: {reason}. Change web.database.") from error
+            raise SettingsError(f"Cannot use the database {self.place}: {reason}. Change {setting}.") from error
 
     @contextmanager
     def writing(self) -> Generator[Session]:
@@ -84,7 +85,7 @@ class Database:
             command.upgrade(config, "head")
 
 
-def _engine(text_url: str) -> Engine:
+def _engine(text_url: str, setting: str) -> Engine:
     try:
         url = make_url(text_url)
         if url.drivername in {"postgresql", "postgres"}:
@@ -92,12 +93,12 @@ def _engine(text_url: str) -> Engine:
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
             raise SettingsError(
                 f"The worklist cannot be kept in {url.get_backend_name()!r}; expected a URL that begins with sqlite: "
-                "or postgresql:. Change web.database."
+                f"or postgresql:. Change {setting}."
             )
         engine = create_engine(url, pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise SettingsError(
-            "The setting web.database is no URL of a database; expected sqlite:///FILE or "
+            f"The setting {setting} is no URL of a database; expected sqlite:///FILE or "
             "postgresql+psycopg://USER:PASSWORD@HOST/NAME."
         ) from error
     except ModuleNotFoundError as error:

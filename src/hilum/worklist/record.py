@@ -44,7 +44,7 @@ class Recorder:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._store = Store(Path(settings.web.folder))
-        self._database = Database(settings.node.worklist)
+        self._database = Database(settings.node.worklist, setting="node.worklist")
 
     def done(self, group: str, case: Case, files: Sequence[Path]) -> str:
         """An image was analysed: everything of it goes to where the reader shows it.

@@ -29,10 +29,7 @@ from typing import Any
 
 from measure import machine, spend, table
 from nine import NETWORKS, Network, Stage, build, put
-from speed import ENGINES, export, films_a_second, looker, macs
-
-BYTES_A_WEIGHT = 16
-"""In training: the weight, its gradient and two moments, four bytes each."""
+from speed import ENGINES, export, films_a_second, kept_bytes, looker, macs
 
 
 def parameters(network: Network) -> int:
@@ -66,29 +63,8 @@ def _at_the_output(module: Any, _: Any, made: Any) -> None:
 
 
 def training_bytes(network: Network) -> float:
-    """What a step of training on the published batch keeps, by two films that are not computed either."""
-    import torch
-
-    model = build(network).train().to("meta")
-    own = {_place(parameter.untyped_storage()) for parameter in model.parameters()}
-    kept: dict[int, Any] = {}
-
-    def keep(tensor: Any) -> Any:
-        storage = tensor.untyped_storage()
-        if _place(storage) not in own:
-            kept[_place(storage)] = storage  # holding it keeps its place from being given away
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        made = model(torch.zeros(2, 3, network.size_px, network.size_px, device="meta"))
-    del made
-    films = sum(storage.nbytes() for storage in kept.values()) / 2
-    return films * network.published.batch + BYTES_A_WEIGHT * parameters(network)
-
-
-def _place(storage: Any) -> int:
-    """Tells storages apart where no memory is behind them."""
-    return storage._cdata  # noqa: SLF001 - the address, which is public, is 0 for all of these
+    """What a step of training on the published batch keeps."""
+    return kept_bytes(build(network), network.size_px, network.published.batch)
 
 
 def child(network: Network, engine: str, onnx: Path, seconds: float) -> None:

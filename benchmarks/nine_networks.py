@@ -14,8 +14,9 @@ nothing was found has 0. Intervals are drawn by patient.
 
 The figures of each network go to a file of their own in FOLDER, with its weights and its fitting curve; what is there
 is not trained again, so that a run that was killed goes on. The whole table is FOLDER/nine_networks.md; FOLDER is a
-run for `hilum evaluate compare`. films/s are of
-single films in torch, for a second of one core; architectures.py tells those of the engines, at the published sizes.
+run for `hilum evaluate compare`. films/s are of single films, in torch and in ONNX Runtime, for a second of one core;
+MACs are those of a film, "training GB" what a step on the benchmark's batch keeps. They are measured after the training
+and added to what is there without any training. architectures.py tells all of them at the published encoders and sizes.
 FILMS is a folder with a cases.csv as `hilum evaluate films` takes it. Needs the extra "train".
 """
 
@@ -26,6 +27,7 @@ import csv
 import json
 import math
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ import numpy as np
 from measure import machine, table
 from nine import NETWORKS, Network, Stage, build, put
 from numpy.typing import NDArray
-from speed import films_a_second, looker, macs
+from speed import export, films_a_second, kept_bytes, looker, macs
 
 from hilum.datasets.films import FilmCase, read_cases
 from hilum.evaluation.agreement import area_under_curve
@@ -240,6 +242,43 @@ def figures(network: Network, films: Sequence[Film], given: argparse.Namespace) 
     return {**told, "torch films/s": films_a_second(look, 1.0)}
 
 
+def costs(network: Network, told: dict[str, Any], weights: Path) -> dict[str, Any]:
+    """What a trained network costs: operations, memory of a training step, and films a second in ONNX Runtime."""
+    import torch
+
+    def fresh() -> Any:
+        return build(network, encoder=told["encoder"])
+
+    model, size = fresh(), told["size_px"]
+    model.load_state_dict(torch.load(weights, weights_only=True))
+    with tempfile.TemporaryDirectory() as folder:
+        onnx = Path(folder) / "network.onnx"
+        export(model, size, onnx)
+        speed = films_a_second(looker("onnxruntime", size, model=fresh, onnx=onnx), 1.0)
+    return {
+        "macs": macs(fresh(), size),
+        "training_bytes": kept_bytes(fresh(), size, told["batch"]),
+        "onnxruntime films/s": speed,
+    }
+
+
+def add_costs(folder: Path) -> None:
+    """Measure the costs of every trained network in the folder whose file lacks them."""
+    for network in NETWORKS:
+        path, weights = folder / f"{network.key}.json", folder / f"{network.key}.pt"
+        if not (path.is_file() and weights.is_file()):
+            continue
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if "macs" not in told:
+            print(f"{network.key}: costs ...", file=sys.stderr, flush=True)
+            _write(path, told | costs(network, told, weights))
+
+
+def _write(path: Path, told: dict[str, Any]) -> None:
+    path.with_suffix(".part").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    path.with_suffix(".part").rename(path)
+
+
 def conditions(given: argparse.Namespace) -> dict[str, Any]:
     """What has to be the same for all networks of a table."""
     return {"encoder": ENCODER, "size_px": given.size, "minutes": given.minutes, "batch": BATCH, "seed": SEED}
@@ -258,6 +297,8 @@ def row(told: dict[str, Any], network: Network) -> dict[str, Any]:
         "network": network.name,
         "steps": told["steps"],
         "parameters M": f"{told['parameters'] / 1e6:.1f}",
+        "MACs G": f"{told['macs'] / 1e9:.2f}" if "macs" in told else "-",
+        "training GB": f"{told['training_bytes'] / 1e9:.2f}" if "macs" in told else "-",
     }
     for split in SPLITS:
         dice = told[split].get("dice")
@@ -268,6 +309,7 @@ def row(told: dict[str, Any], network: Network) -> dict[str, Any]:
             area = told[split].get("verdict_auc")
             line[f"AUC {split}"] = "-" if area is None else f"{area:.2f}"
     line["torch films/s"] = f"{told['torch films/s']:.1f}"
+    line["onnxruntime films/s"] = f"{told['onnxruntime films/s']:.1f}" if "macs" in told else "-"
     if network.published.dice is not None:
         line["published: Dice train, val, test"] = ", ".join(f"{dice:.3f}" for dice in network.published.dice)
     return line
@@ -293,14 +335,14 @@ def write_networks(folder: Path) -> None:
     for network in NETWORKS:
         path = folder / f"{network.key}.json"
         told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if "dice" not in told.get("test", {}):
+        if "dice" not in told.get("test", {}) or "macs" not in told:
             continue
         rows.append(
             {
                 "stage": network.stage,
                 "network": network.name,
                 "parameters_m": told["parameters"] / 1e6,
-                "macs_g": macs(build(network, encoder=told["encoder"]), told["size_px"]) / 1e9,
+                "macs_g": told["macs"] / 1e9,
                 "films_per_s": told["torch films/s"],
                 "accuracy": told["test"]["dice"]["mean"],
             }
@@ -345,10 +387,10 @@ def main() -> int:
         print(f"{network.key} ...", file=sys.stderr, flush=True)
         if network.stage not in films:
             films[network.stage] = films_of(network.stage, cases)
-        told = json.dumps(figures(network, films[network.stage], given), indent=2) + "\n"
-        path.with_suffix(".part").write_text(told, encoding="utf-8")
-        path.with_suffix(".part").rename(path)
+        _write(path, figures(network, films[network.stage], given))
         (given.folder / "nine_networks.md").write_text(tables(given.folder), encoding="utf-8")
+    add_costs(given.folder)
+    (given.folder / "nine_networks.md").write_text(tables(given.folder), encoding="utf-8")
     write_networks(given.folder)
     if given.page:
         put(given.page, "nine networks", tables(given.folder))

@@ -57,6 +57,33 @@ def test_a_table_says_how_its_networks_were_trained(tmp_path: Path) -> None:
     assert "Stage II" not in made
 
 
+@pytest.mark.train
+@pytest.mark.filterwarnings("default")  # the library deprecates its encoder's name, torch its exporter
+def test_costs_are_added_to_what_was_trained_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("segmentation_models_pytorch")
+    torch = pytest.importorskip("torch")
+    network = next(each for each in nine.NETWORKS if each.key == "lungs-linknet")
+    told = {**nine_networks.conditions(argparse.Namespace(size=64, minutes=1.5)), "steps": 11, "parameters": 3_500_000}
+    told |= {"torch films/s": 12.3, "train": {}, "val": {}, "test": {}}
+    path = tmp_path / f"{network.key}.json"
+    path.write_text(json.dumps(told), encoding="utf-8")
+    nine_networks.add_costs(tmp_path)
+    assert json.loads(path.read_text(encoding="utf-8")) == told  # there are no weights to measure
+    model = nine.build(network, encoder=nine_networks.ENCODER)
+    torch.save(model.state_dict(), tmp_path / f"{network.key}.pt")
+    nine_networks.add_costs(tmp_path)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found.items() > told.items()
+    assert 1e7 < found["macs"] < 1e9
+    assert found["training_bytes"] > 16 * 3.5e6
+    assert found["onnxruntime films/s"] > 0
+    line = nine_networks.row(found, network)
+    assert line["MACs G"] == f"{found['macs'] / 1e9:.2f}"
+    capsys.readouterr()
+    nine_networks.add_costs(tmp_path)
+    assert not capsys.readouterr().err
+
+
 def test_tables_are_put_between_their_comments(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- x -->\nold\n<!-- end of x -->\nb\n", encoding="utf-8")

@@ -21,7 +21,7 @@ from hilum.training.any_run import train
 from hilum.training.fit import LAST, Where
 from hilum.training.parts import Length, Schedule
 
-from ..volumes import small, write_folder
+from ..volumes import small, write_folder  # noqa: TID252 - the tests are no package with a name
 
 pytestmark = [
     pytest.mark.filterwarnings("default"),

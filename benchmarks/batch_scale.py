@@ -113,7 +113,8 @@ def watch(films: Path, output: Path, size: int, *, kills: int) -> Watched:
 
 def check(output: Path, size: int) -> dict[str, list[str]]:
     """Rows of the table by case; SystemExit unless journal, table and folders hold every case exactly once."""
-    journal = Counter(json.loads(line)["case"] for line in (output / JOURNAL).open(encoding="utf-8"))
+    with (output / JOURNAL).open(encoding="utf-8") as file:
+        journal = Counter(json.loads(line)["case"] for line in file)
     with (output / TABLE).open(encoding="utf-8", newline="") as file:
         _, *lines = csv.reader(file)
     table = Counter(line[0] for line in lines)

@@ -62,8 +62,9 @@ def command(
 ) -> None:
     """Analyse a cohort, resumably: run the same command again after any interruption, and it goes on.
 
-    INPUT is what 'hilum analyse' takes, a pattern such as 'films/**/*.png' in quotes, or a list: CSV or Parquet with a
-    column of paths. A case is worked on again if its file, the settings or the networks have changed since. Writes
+    INPUT is what 'hilum analyse' takes, a pattern such as 'films/**/*.png' in quotes, a list: CSV or Parquet with a
+    column of paths and URLs; or a URL of a file, a folder or a pattern, such as 's3://bucket/films', with the extra
+    'cluster'. A case is worked on again if its file, the settings or the networks have changed since. Writes
     journal.jsonl, results.csv, failures.csv and run.json. Exit status 3 if some cases failed.
     """
     from hilum.batch.cohort import run_cohort

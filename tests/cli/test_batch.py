@@ -58,6 +58,18 @@ def test_an_input_that_is_not_there(tmp_path: Path) -> None:
     assert "There is no file or folder" in result.stderr
 
 
+def test_a_ray_cluster_without_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("hilum.cluster.import_module", missing)
+    (tmp_path / "a.png").write_bytes(b"x")
+    result = hilum("batch", tmp_path / "a.png", "-o", tmp_path / "out", "--ray", "auto", "--gpus", "0.5")
+    assert result.exit_code == 1
+    assert "hilum[cluster]" in result.stderr
+    assert not rows(tmp_path / "out" / "results.csv")
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 0.0

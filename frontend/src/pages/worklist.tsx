@@ -31,7 +31,9 @@ export function WorklistPage({ address }: WorklistProps) {
   const [chosen, setChosen] = useState<string[]>([]);
   const [failed, setFailed] = useState("");
 
-  const change = (next: Partial<StudyQuery>) => navigate(addressOf({ ...asked, page: 1, ...next }), true);
+  // What is asked for by now: a change may come late, when typing has paused.
+  const change = (next: Partial<StudyQuery>) =>
+    navigate(addressOf({ ...queryOf(new URL(location.href)), page: 1, ...next }), true);
   const arrived = (added: Study[], alone: boolean) => {
     const [only] = added;
     if (alone && added.length === 1 && only) navigate(only.urls.page);

@@ -81,7 +81,10 @@ def version(study_id: StudyId, number: Number, reader: ReaderOf) -> VersionDetai
     """Scores, measures and findings of a version."""
     with reader.worklist.reading() as session:
         row = version_row(session, study_id, number)
-    return version_detail(row, read_result(reader.store.version(study_id, number)))
+    try:
+        return version_detail(row, read_result(reader.store.version(study_id, number)))
+    except FileNotFoundError as error:
+        raise ApiError(404, "no-such-file", "The files of this version are gone from the reader's folder.") from error
 
 
 @router.get("/studies/{study_id}/versions/{number}/layers")

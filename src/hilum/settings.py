@@ -291,7 +291,7 @@ class WebSettings:
 
     folder: str = "hilum-reader"
     host: str = "127.0.0.1"
-    port: int = 8042
+    port: int = 8470
     database: str = ""
     login: bool = False
     upload_gb: float = 2.0

@@ -26,7 +26,7 @@ def run(*arguments: str, given: str | None = None):
     [
         (["--host", "0.0.0.0", "--port", "0"], "there is no admin who could add users"),
         (["--port", "70000"], "There is no port 70000"),
-        (["--host", "192.0.2.1"], "Cannot listen at 192.0.2.1:8042"),
+        (["--host", "192.0.2.1"], "Cannot listen at 192.0.2.1:8470"),
         (["--tls-cert", "only.pem"], "TLS needs both web.tls_cert and web.tls_key"),
         (["--tls-cert", "no.pem", "--tls-key", "no.pem"], "Cannot use web.tls_cert 'no.pem'"),
         (["--database", "mysql://x"], "begins with sqlite: or postgresql:"),
@@ -76,6 +76,8 @@ def test_a_process_serves_with_tls_until_it_is_stopped(tmp_path) -> None:
         address = process.stderr.readline().split()[4]
         assert address.startswith("https://127.0.0.1:")
         trusting = ssl.create_default_context(cafile=str(certificate))
+        second = run("--folder", str(tmp_path / "reader"), "--port", "0")
+        assert "Another reader works in the folder" in second.output
         with urllib.request.urlopen(f"{address}/api/v1/health", context=trusting, timeout=60) as answer:
             assert b'"status":"ok"' in answer.read()
         process.send_signal(signal.SIGTERM)

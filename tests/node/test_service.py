@@ -255,3 +255,27 @@ def test_settings_that_cannot_be_used_say_so_at_the_start(values, said, tmp_path
 def test_the_operator_hears_of_a_study_that_is_not_there(tmp_path) -> None:
     ran = CliRunner().invoke(app, ["node", "--spool", str(tmp_path), "--again", "abc"])
     assert (ran.exit_code, "There is no spool" in ran.output) == (1, True)
+
+
+def test_what_was_analysed_appears_in_the_worklist_of_a_reader(tmp_path, films) -> None:
+    pytest.importorskip("sqlalchemy", reason="the extra 'web' is not installed")
+    from sqlalchemy import select
+
+    from hilum.worklist import Database, Study
+    from hilum.worklist.store import Store
+
+    reader, inbox = tmp_path / "reader", tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "film.dcm").write_bytes(films[0].read_bytes())
+    url = f"sqlite:///{tmp_path / 'worklist.sqlite'}"
+    settings = node_settings(tmp_path / "spool", watch=str(inbox), worklist=url, **{"web.folder": str(reader)})
+    with running(settings) as node:
+        wait_for(lambda: node.queue.states()["done"])
+    database = Database(url)
+    with database.reading() as session:
+        (study,) = session.scalars(select(Study))
+    database.close()
+    assert (study.state, study.origin, study.modality, study.latest_version) == ("done", "node", "CXR", 0)
+    assert study.patient.startswith("P-")
+    assert Store(reader).image(study.id).is_file()
+    assert Store(reader).versions(study.id) == [0]

@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from hilum.errors import MissingExtra, SettingsError
 from hilum.pipeline import open_networks
 from hilum.settings import Settings
+from hilum.writers.claim import claimed
 
 from . import arrivals, secure
 from .deliver import Deliverer
@@ -63,7 +64,7 @@ class Node:
         if not (node.port or node.poll_url or node.watch):
             raise SettingsError("Nothing can arrive: set node.port, node.poll_url or node.watch.")
         self.settings, self._node = settings, node
-        self._lock_file = _lock(Path(node.spool))
+        self._lock_file = claimed(Path(node.spool), worker="node", name="spool", setting="node.spool")
         try:
             self.queue = Queue(Path(node.spool), limit_bytes=node.spool_gb * 1e9)
             self.deliverer = Deliverer(self.queue, node)
@@ -193,25 +194,6 @@ def _recorder(settings: Settings) -> Recorder | None:
     except ModuleNotFoundError as error:
         raise MissingExtra("The setting node.worklist", "web") from error
     return Recorder(settings)
-
-
-def _lock(spool: Path) -> IO[str]:
-    """A file that holds off other nodes from the spool, for as long as it is open."""
-    try:
-        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (spool / "lock").open("w", encoding="ascii")
-    except OSError as error:
-        raise SettingsError(f"Cannot use the spool {str(spool)!r}: {error.strerror}. Change node.spool.") from error
-    try:
-        import fcntl
-    except ImportError:  # Windows: whoever starts two nodes on one spool is not stopped
-        return file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise SettingsError(f"Another node works in the spool {str(spool)!r}. Give each its own node.spool.") from error
-    return file
 
 
 @contextlib.contextmanager

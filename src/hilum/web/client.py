@@ -1,7 +1,7 @@
 """A reader (``hilum serve``) from Python: upload, wait, fetch results, send corrections. Needs no extra.
 
 >>> from hilum.web.client import Reader
->>> reader = Reader("http://127.0.0.1:8042")  # doctest: +SKIP
+>>> reader = Reader("http://127.0.0.1:8470")  # doctest: +SKIP
 >>> (study,) = reader.upload("film.png")  # doctest: +SKIP
 >>> reader.wait(study).scores["six-zone"]  # doctest: +SKIP
 2.0
@@ -69,7 +69,7 @@ class Reader:
 
     Parameters
     ----------
-    url : of its page, such as ``http://127.0.0.1:8042``
+    url : of its page, such as ``http://127.0.0.1:8470``
     name, password : of a user; empty where nobody logs in
     timeout : seconds that one answer may take
 
@@ -143,6 +143,16 @@ class Reader:
             There is none.
         """
         return json.loads(self._get(self._version(study, version) + "/files/result.json"))
+
+    def image(self, study: RemoteStudy | str) -> bytes:
+        """The film or CT as the reader shows it, as a packed NIfTI file; masks of a correction lie on its grid.
+
+        Raises
+        ------
+        ServiceError
+            There is none (yet).
+        """
+        return self._get(f"/studies/{_id(study)}/image.nii.gz")
 
     def download(self, study: RemoteStudy | str, folder: Path | str, version: int | None = None) -> list[Path]:
         """Fetch all files of a version into a folder, which is made; None takes the latest.

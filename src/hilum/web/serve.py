@@ -12,6 +12,7 @@ from hilum.errors import SettingsError
 from hilum.settings import Settings, WebSettings
 from hilum.worklist import Database, User
 from hilum.worklist.database import database_url
+from hilum.writers.claim import claimed
 
 from .app import create_app, made_folder
 from .audit import audit
@@ -37,11 +38,13 @@ def serve(settings: Settings, listening: Callable[[str], None]) -> None:
     Raises
     ------
     SettingsError
-        A setting cannot be used, the address is taken, or there is no admin where people have to log in.
+        A setting cannot be used, the address is taken, another reader works in the folder, or there is no admin where
+        people have to log in.
     """
     web = settings.web
     check_tls(web)
-    with listener(web.host, web.port) as open_socket:
+    holding = claimed(Path(web.folder), worker="reader", name="folder", setting="web.folder")
+    with holding, listener(web.host, web.port) as open_socket:
         app = create_app(settings)
         config = uvicorn.Config(
             app,

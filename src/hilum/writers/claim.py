@@ -1,0 +1,43 @@
+"""A folder that one process at a time may work in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO
+
+from hilum.errors import SettingsError
+
+
+def claimed(folder: Path, *, worker: str, name: str, setting: str) -> IO[str]:
+    """A file that holds others off from a folder, made if need be, for as long as it is open.
+
+    Parameters
+    ----------
+    folder : to be worked in
+    worker, name : what works there and what the folder is called, such as ``node`` and ``spool``
+    setting : by which another one can be chosen, such as ``node.spool``
+
+    Raises
+    ------
+    SettingsError
+        The folder cannot be used, or another process works in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (folder / "lock").open("w", encoding="ascii")
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot use the {name} {str(folder)!r}: {error.strerror or error}. Change {setting}."
+        ) from error
+    try:
+        import fcntl
+    except ImportError:  # Windows: whoever starts two on one folder is not stopped
+        return file
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise SettingsError(
+            f"Another {worker} works in the {name} {str(folder)!r}. Give each its own {setting}."
+        ) from error
+    return file

@@ -84,8 +84,7 @@ export function DrawingBar({ drawing, volume, leave, save }: DrawingBarProps) {
 
 function Labels({ drawing: { targets, target, label, set } }: { drawing: Drawing }) {
   return (
-    <fieldset class="labels">
-      <legend>What is drawn</legend>
+    <div class="bar" role="radiogroup" aria-label="What is drawn">
       {targets.flatMap((layer) =>
         layer.labels.map(({ number, title, colour }) => (
           <label key={`${layer.name} ${number}`}>
@@ -99,7 +98,7 @@ function Labels({ drawing: { targets, target, label, set } }: { drawing: Drawing
           </label>
         )),
       )}
-    </fieldset>
+    </div>
   );
 }
 
@@ -117,7 +116,7 @@ function Keeping({ drawing, leave, save }: Pick<DrawingBarProps, "drawing" | "le
       .finally(() => setSaving(false));
   };
   return (
-    <form class="row" onSubmit={keep}>
+    <form class="bar" onSubmit={keep}>
       <label>
         Note{" "}
         <input type="text" maxLength={500} value={note} onInput={(event) => setNote(event.currentTarget.value)} />

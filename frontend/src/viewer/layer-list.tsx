@@ -16,8 +16,8 @@ interface LayerListProps {
 export function LayerList({ layers, veiled, setVeiled, outlined, setOutlined, drawn }: LayerListProps) {
   if (layers.shown.length === 0) return null;
   return (
-    <fieldset class="layers">
-      <legend>Layers</legend>
+    <details class="layers" open={drawn === null}>
+      <summary>Layers</summary>
       <div class="over">
         <label>
           <input type="checkbox" checked={!veiled} onChange={(event) => setVeiled(!event.currentTarget.checked)} /> Show
@@ -55,7 +55,7 @@ export function LayerList({ layers, veiled, setVeiled, outlined, setOutlined, dr
           </li>
         ))}
       </ul>
-    </fieldset>
+    </details>
   );
 }
 
@@ -67,7 +67,7 @@ function Legend({ layer }: { layer: Layer }) {
           <Swatch colour={colour} /> {title}
         </span>
       ))}
-      {layer.kind === "probability" && <span class="muted">from 0.1 (dark red) to 1 (white)</span>}
+      {layer.kind === "probability" && <span class="muted">from 0.1 (orange) to 1 (yellow)</span>}
     </span>
   );
 }

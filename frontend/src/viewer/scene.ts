@@ -28,6 +28,12 @@ const STILL: Partial<Record<SLICE_TYPE, Axis>> = {
 
 const SLICE_OF: Record<Axis, SLICE_TYPE> = { 2: SLICE_TYPE.AXIAL, 1: SLICE_TYPE.CORONAL, 0: SLICE_TYPE.SAGITTAL };
 
+/** NIfTI's code of numbers that name structures; NiiVue outlines those only. */
+const LABELS = 1002;
+
+/** The filling of what is only outlined */
+const FAINT = 0.01;
+
 /** Cuts the body, not the layers, in front: lungs and lesions stand in the open chest. */
 const CHEST_OPEN = [0.02, 180, 0];
 const UNCUT = [2, 0, 0];
@@ -67,7 +73,6 @@ export class Scene {
 
   /** By address: a layer of another version is another layer */
   private readonly layers = new Map<string, NVImage>();
-  private outlined = false;
 
   /** Draws an image into a canvas; `signal` ends the loading. */
   static async open(canvas: HTMLCanvasElement, kind: Kind, url: string, events: Events, signal: AbortSignal): Promise<Scene> {
@@ -149,8 +154,10 @@ export class Scene {
     const made = await Volume.loadFromUrl({ url, name: `${layer.name}.nii`, opacity: 0 });
     signal.throwIfAborted();
     if (made.hdr?.dims.slice(1, 4).join() !== this.image.hdr?.dims.slice(1, 4).join()) return false;
-    if (layer.kind === "labels") made.setColormapLabel(colours(layer));
-    else {
+    if (layer.kind === "labels") {
+      made.setColormapLabel(colours(layer));
+      if (made.hdr) made.hdr.intent_code = LABELS;
+    } else {
       const top = made.global_max !== undefined && made.global_max > 1 ? 255 : 1;
       made.colormap = "warm";
       made.cal_min = top / 10;
@@ -170,21 +177,16 @@ export class Scene {
     for (const url of this.layers.keys()) if (!urls.has(url)) this.layers.delete(url);
   }
 
-  /** Shows these layers, in their order; the others are away. */
-  compose(shown: { layer: Layer; opacity: number }[]): void {
+  /** Shows these layers, in their order; the others are away. Outlined, structures are not filled. */
+  compose(shown: { layer: Layer; opacity: number }[], outlined: boolean): void {
     const volumes = shown.flatMap(({ layer, opacity }) => {
       const volume = this.layers.get(layer.url);
       if (!volume) return [];
-      volume.opacity = opacity;
+      volume.opacity = outlined && layer.kind === "labels" ? FAINT : opacity;
       return [volume];
     });
+    this.nv.opts.atlasOutline = outlined ? 1 : 0;
     this.redraw(volumes);
-  }
-
-  outline(on: boolean): void {
-    if (on === this.outlined) return;
-    this.outlined = on;
-    this.nv.setAtlasOutline(on ? 1 : 0);
   }
 
   /** The numbers of a loaded layer, as the file has them. */
@@ -294,8 +296,9 @@ export class Scene {
     this.nv.refreshDrawing(true);
   }
 
-  drawOpacity(opacity: number): void {
-    this.nv.setDrawOpacity(opacity);
+  drawOpacity(opacity: number, outlined: boolean): void {
+    this.nv.drawRimOpacity = outlined && opacity > 0 ? 1 : -1;
+    this.nv.setDrawOpacity(outlined ? Math.min(opacity, FAINT) : opacity);
   }
 
   /** Brings what a stroke changed onto the screen: only the box round it. */

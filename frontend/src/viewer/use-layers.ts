@@ -24,14 +24,16 @@ export interface Layers {
   change: (name: string, change: Partial<Omit<Shown, "layer">>) => void;
 }
 
-/** `drawn` names the layer that is being corrected: it is shown as a drawing instead. `veiled` hides them all. */
-export function useLayers(
-  scene: Scene | null,
-  study: string,
-  version: number | null,
-  drawn: string | null,
-  veiled: boolean,
-): Layers {
+export interface Manner {
+  /** The layer that is being corrected: it is shown as a drawing instead */
+  drawn: string | null;
+  /** All layers are hidden */
+  veiled: boolean;
+  outlined: boolean;
+}
+
+export function useLayers(scene: Scene | null, study: string, version: number | null, manner: Manner): Layers {
+  const { drawn, veiled, outlined } = manner;
   const [shown, setShown] = useState<Shown[]>([]);
   const [listed, setListed] = useState(false);
   const [settled, setSettled] = useState(false);
@@ -58,7 +60,7 @@ export function useLayers(
   useEffect(() => {
     if (!scene || !listed) return;
     const ending = new AbortController();
-    compose(scene, shown, veiled ? () => true : (name) => name === drawn, ending.signal).then(
+    compose(scene, shown, { drawn, veiled, outlined }, ending.signal).then(
       (said) => {
         setTrouble(said);
         setSettled(true);
@@ -66,7 +68,7 @@ export function useLayers(
       (error: unknown) => ending.signal.aborted || setTrouble(sentence(error)),
     );
     return () => ending.abort();
-  }, [scene, listed, shown, drawn, veiled]);
+  }, [scene, listed, shown, drawn, veiled, outlined]);
 
   const change: Layers["change"] = (name, to) =>
     setShown((before) => before.map((one) => (one.layer.name === name ? { ...one, ...to } : one)));
@@ -81,7 +83,7 @@ function entry(layer: Layer, before: Shown[]): Shown {
 async function compose(
   scene: Scene,
   shown: Shown[],
-  hidden: (name: string) => boolean,
+  { drawn, veiled, outlined }: Manner,
   signal: AbortSignal,
 ): Promise<string> {
   const wanted = shown.filter(({ on }) => on);
@@ -89,7 +91,7 @@ async function compose(
   const missing = wanted.filter(({ layer }) => !scene.has(layer));
   const fits = await Promise.all(missing.map(({ layer }) => scene.load(layer, signal)));
   signal.throwIfAborted();
-  scene.compose(wanted.filter(({ layer }) => !hidden(layer.name)));
+  scene.compose(veiled ? [] : wanted.filter(({ layer }) => layer.name !== drawn), outlined);
   const strange = missing.filter((_, i) => !fits[i]).map(({ layer }) => layer.title);
   return strange.length > 0 ? `Not on the image's grid, so not shown: ${strange.join(", ")}.` : "";
 }

@@ -41,7 +41,7 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
   const [sheets, setSheets] = useState<Sheets | null>(null);
   const [refused, setRefused] = useState("");
   const drawing = useDrawing(scene, sheets);
-  const layers = useLayers(scene, study.id, version, drawing?.target ?? null, veiled);
+  const layers = useLayers(scene, study.id, version, { drawn: drawing?.target ?? null, veiled, outlined });
 
   const ending = useRef(new AbortController());
   useEffect(() => {
@@ -51,11 +51,10 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
   }, [scene, version]);
   useEffect(() => scene?.show(film ? "coronal" : view), [scene, film, view]);
   useEffect(() => scene?.invert(inverted), [scene, inverted]);
-  useEffect(() => scene?.outline(outlined), [scene, outlined]);
   const drawn = drawing && layers.shown.find(({ layer }) => layer.name === drawing.target);
   useEffect(() => {
-    if (drawn) scene?.drawOpacity(veiled ? 0 : Math.max(0.3, drawn.opacity));
-  }, [scene, drawn, veiled]);
+    if (drawn) scene?.drawOpacity(veiled ? 0 : Math.max(0.3, drawn.opacity), outlined);
+  }, [scene, drawn, veiled, outlined]);
 
   const axis = film ? 1 : (AXES[view] ?? null);
   const scroll = (steps: number) => {

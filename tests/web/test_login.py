@@ -182,6 +182,16 @@ def test_what_is_kept_gives_away_neither_password_nor_token(served) -> None:
     assert len(set(hashes)) == 2
 
 
+def test_over_tls_the_cookie_stays_there(served) -> None:
+    with served.client(csrf=False) as client:
+        given = {"name": "bob", "password": PASSWORD}
+        plain = client.post("/api/v1/login", json=given, headers={"Origin": served.url})
+        behind = {"Origin": "https://localhost", "Host": "localhost"}
+        proxied = client.post("/api/v1/login", json=given, headers=behind)
+    assert "Secure" not in plain.headers["Set-Cookie"]
+    assert "Secure" in proxied.headers["Set-Cookie"]
+
+
 def test_guessing_is_slowed_down(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(
         limits, "RATES", {**limits.RATES, "login-name": "3 per minute", "login-address": "5 per minute"}

@@ -69,7 +69,7 @@ def login(request: Request, response: Response, given: Login, worklist: Worklist
         token,
         max_age=int(settings.session_hours * 3600),
         path="/",
-        secure=bool(settings.tls_cert),
+        secure=bool(settings.tls_cert) or request.headers.get("origin", "").startswith("https:"),  # TLS by a proxy
         httponly=True,
         samesite="strict",
     )

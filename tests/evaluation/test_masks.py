@@ -58,6 +58,7 @@ def test_what_is_missing_counts_with_the_worst_and_is_listed(cohort: Cohort, pre
     )
     assert (line.value.n_cases, line.n_failed, line.n_unmeasured) == (3, 1, 1)  # the healthy film has nothing in common
     assert line.value.estimate == pytest.approx((1 + 0 + 0.8) / 3)
+    assert line.deviation == pytest.approx(np.std([1, 0, 0.8], ddof=1))
 
 
 def test_a_volume_on_another_grid_is_not_scored(cohort: Cohort, predicted: Path, tmp_path: Path):

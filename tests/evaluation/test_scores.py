@@ -122,11 +122,19 @@ def test_two_systems_are_compared_and_everything_is_written(cohort: Cohort, tmp_
     assert "Left out for poor quality: 2." in text
 
 
+def test_the_mean_of_readers_may_be_rounded_up(cohort: Cohort):
+    readings, _ = readings_of(cohort.table, "six-zone", round_up=True)
+    assert [each.truth for each in readings] == [3.0, 3.0, 0.0]
+
+
 def test_poor_cases_may_be_left_out_and_unknown_scores_are_refused(cohort: Cohort):
     from dataclasses import replace
 
     poor = [replace(case, facts={"poor quality": "yes"}) for case in cohort.table if case.case == "a"]
     assert readings_of(poor, "six-zone", leave_out_poor=True) == ([], 1)
+    by_one = [replace(poor[0], facts={"poor quality d": "yes"}), replace(poor[0], facts={"poor quality d": "no"})]
+    kept, left_out = readings_of(by_one, "six-zone", leave_out_poor=True)
+    assert (len(kept), left_out) == (1, 1)
     with pytest.raises(SettingsError, match="Did you mean 'brixia'"):
         readings_of(poor, "brixa")
     with pytest.raises(SettingsError, match="No case has a brixia score"):

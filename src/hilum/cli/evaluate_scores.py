@@ -26,6 +26,7 @@ class _Given(TypedDict):
     threshold: float | None
     split: str
     leave_out_poor: bool
+    round_up: bool
     output: Path | None
     is_json: bool
 
@@ -52,6 +53,7 @@ class _Given(TypedDict):
 @click.option("--threshold", type=click.FloatRange(0.0, 1.0), help="Of the rule two-stage.")
 @split_option
 @click.option("--leave-out-poor", is_flag=True, help="Leave out cases that a reader called poor.")
+@click.option("--round-up", is_flag=True, help="Round the mean of readers up to a whole number.")
 @click.option(
     "-o",
     "--output",
@@ -70,7 +72,9 @@ def command(context: click.Context, **given: Unpack[_Given]) -> None:
     from hilum.evaluation.scores import evaluate_scores, readings_of
 
     cases = cases_of(given["truths"], given["split"])
-    readings, left_out = readings_of(cases, given["score"], leave_out_poor=given["leave_out_poor"])
+    readings, left_out = readings_of(
+        cases, given["score"], leave_out_poor=given["leave_out_poor"], round_up=given["round_up"]
+    )
     results = evaluate_scores(readings, _estimates(given), given["score"], n_left_out=left_out)
     output = given["output"]
     if output:

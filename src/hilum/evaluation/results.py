@@ -202,7 +202,7 @@ def _case_row(each: Judgement) -> dict[str, Json]:
 
 
 _EMPTY_LINE = Line("", is_reader=False, structure="", group="", measure="", value=NotMeasured(""), median=None,
-                   n_failed=0, n_unmeasured=0)  # fmt: skip
+                   deviation=None, n_failed=0, n_unmeasured=0)  # fmt: skip
 _NO_PROBLEM = Problem("", "", "", (), "", is_missing=False)
 
 
@@ -218,6 +218,7 @@ def _line_row(line: Line) -> dict[str, Json]:
         "low": None if value is None else round(value.low, 6),
         "high": None if value is None else round(value.high, 6),
         "median": None if line.median is None else round(line.median, 6),
+        "deviation": None if line.deviation is None else round(line.deviation, 6),
         "n": 0 if value is None else value.n_cases,
         "patients": 0 if value is None else value.n_patients,
         "missing": line.n_failed,

@@ -54,6 +54,7 @@ REFERENCE: Mapping[str, tuple[str, ...]] = {
 GROUPS = ("all", "diseased", "healthy")
 READER_PAIR = "readers"
 POOR = "poor quality"
+"""How a fact of a case begins that says so; a reader's own goes on with that reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +160,17 @@ class ScoreResults:
     n_left_out: int
 
 
-def readings_of(cases: Iterable[DatasetCase], score: str, *, leave_out_poor: bool = False) -> tuple[list[Reading], int]:
+def readings_of(
+    cases: Iterable[DatasetCase], score: str, *, leave_out_poor: bool = False, round_up: bool = False
+) -> tuple[list[Reading], int]:
     """The truth of every case that has one, and how many were left out for their quality.
+
+    Parameters
+    ----------
+    cases : with the scores that readers gave
+    score : its id
+    leave_out_poor : cases that any reader called poor are no part of it
+    round_up : the truth is the mean of the readers rounded up to a whole number, and not the mean itself
 
     Raises
     ------
@@ -176,10 +186,11 @@ def readings_of(cases: Iterable[DatasetCase], score: str, *, leave_out_poor: boo
         given = [case.scores[name] for name in REFERENCE[score] if name in case.scores]
         if not given and group != "healthy":
             continue
-        if leave_out_poor and case.facts.get(POOR) == "yes":
+        if leave_out_poor and any(name.startswith(POOR) and told == "yes" for name, told in case.facts.items()):
             left_out += 1
             continue
         truth = sum(given) / len(given) if given else 0.0
+        truth = float(np.ceil(truth)) if round_up else truth
         both = [case.scores[name] for name in READERS[score] if name in case.scores]
         pair = (both[0], both[1]) if len(both) == 2 else None
         found.append(Reading(case.source, case.case, case.person, group or "diseased", truth, pair))

@@ -29,7 +29,7 @@ class Line:
     prediction, is_reader, structure, group : whose, of what, over which cases
     measure : its id
     value : the mean with its 95 % interval over patients
-    median : over cases, None without a value
+    median, deviation : over cases, None without a value; the standard deviation takes two cases
     n_failed : cases without a prediction; they are in the value with the worst there is, where there is such a value
     n_unmeasured : cases that are not in the value, because nothing could be measured
     """
@@ -41,6 +41,7 @@ class Line:
     measure: str
     value: Interval | NotMeasured
     median: float | None
+    deviation: float | None
     n_failed: int
     n_unmeasured: int
 
@@ -105,15 +106,16 @@ def _line(members: Sequence[Judgement], group: str, name: str) -> Line:
     measured = [(number, person) for number, person in found if not isinstance(number, NotMeasured)]
     first = members[0]
     value: Interval | NotMeasured
+    median: float | None = None
+    deviation: float | None = None
     if measured:
         numbers = np.array([number for number, _ in measured], dtype=np.float64)
         people = [person for _, person in measured]
-        value, median = (
-            bootstrap_mean(numbers, people, generator=np.random.default_rng(SEED)),
-            float(np.median(numbers)),
-        )
+        value = bootstrap_mean(numbers, people, generator=np.random.default_rng(SEED))
+        median = float(np.median(numbers))
+        deviation = float(numbers.std(ddof=1)) if len(numbers) > 1 else None
     else:
-        value, median = _why(members, name), None
+        value = _why(members, name)
     return Line(
         prediction=first.prediction,
         is_reader=first.is_reader,
@@ -122,6 +124,7 @@ def _line(members: Sequence[Judgement], group: str, name: str) -> Line:
         measure=name,
         value=value,
         median=median,
+        deviation=deviation,
         n_failed=sum(bool(each.failure) for each in members),
         n_unmeasured=len(members) - len(measured),
     )

@@ -182,6 +182,16 @@ def test_what_is_kept_gives_away_neither_password_nor_token(served) -> None:
     assert len(set(hashes)) == 2
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_names_that_no_database_takes(own, name) -> None:
+    import json
+
+    with own.client(csrf=False) as client:
+        given = json.dumps({"name": name, "password": PASSWORD})
+        answer = client.post("/api/v1/login", content=given, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
 def test_over_tls_the_cookie_stays_there(served) -> None:
     with served.client(csrf=False) as client:
         given = {"name": "bob", "password": PASSWORD}

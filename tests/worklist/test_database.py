@@ -80,6 +80,13 @@ def test_what_goes_in_comes_out(database) -> None:
     assert (study.state, study.progress, study.latest_version) == ("queued", 0.0, -1)
 
 
+def test_names_of_files_are_taken_whatever_they_are(database) -> None:
+    with database.writing() as session:
+        session.add(Study(id="f" * 32, name="a\0b\udcff" + 400 * "c"))
+    with database.reading() as session:
+        assert session.get_one(Study, "f" * 32).name == "ab?" + 297 * "c"
+
+
 def test_a_new_study_has_an_id_of_its_own_and_the_present_time(database) -> None:
     before = datetime.now(UTC)
     with database.writing() as session:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, Dialect, ForeignKey, ForeignKeyConstraint, Index, MetaData, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 from sqlalchemy.types import DateTime, TypeDecorator
 
 STATES = ("queued", "running", "done", "refused", "failed", "signed")
@@ -123,6 +123,11 @@ class Study(Base):
     findings: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     latest_version: Mapped[int] = mapped_column(default=-1)
     uploaded_by: Mapped[str] = mapped_column(String(100), default="")
+
+    @validates("name")
+    def _fits(self, _: str, name: str) -> str:
+        """A name as every database takes it: names come from files."""
+        return name.replace("\0", "").encode(errors="replace").decode()[:300]
 
 
 class Version(Base):

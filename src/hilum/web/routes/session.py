@@ -30,7 +30,7 @@ class Me(BaseModel):
 class Login(BaseModel):
     """Somebody's name and password."""
 
-    name: str = Field(max_length=100)
+    name: str = Field(max_length=100, pattern="^[^\\x00]*$")
     password: str = Field(max_length=1000)
 
 

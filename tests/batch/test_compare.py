@@ -56,6 +56,8 @@ def test_a_verdict_only_beyond_the_error(tmp_path: Path, first: float, last: flo
     assert (whole.verdict, whole.values) == (verdict, (first, 7, last))
     assert whole.error == pytest.approx(ERROR)
     assert whole.change == pytest.approx(last - first)
+    assert whole.of_error == pytest.approx((last - first) / ERROR)
+    assert whole.spreads == pytest.approx([ERROR / math.sqrt(2)] * 3)
     assert (found["brixia", "right-upper"].verdict, found["brixia", "right-upper"].error) == ("", None)
 
 
@@ -98,6 +100,7 @@ def test_measures_of_ct_are_judged_by_the_sum_of_their_own_uncertainties(tmp_pat
         found = by_key(compare([tmp_path / "a", tmp_path / last]))
         volume = found["volume:lung", "both"]
         assert (volume.change, volume.error, volume.verdict, volume.unit) == (change, error, verdict, "ml")
+        assert volume.spreads == (60, volumes[last][1])
         assert not any(what.startswith("share:") for what, _ in found)
 
 
@@ -127,6 +130,7 @@ def test_the_table_as_csv(tmp_path: Path) -> None:
         "'=b": "",
         "change": "",
         "error": "2",
+        "of_error": "",
         "verdict": "",
     }
 
@@ -136,8 +140,8 @@ def test_the_command_prints_the_table_and_writes_it(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["compare", str(first), str(last), "-o", str(tmp_path / "changes.csv")])
     assert result.exit_code == 0, result.stderr
     heads, brixia, zone, share = (" ".join(line.split()) for line in result.stdout.splitlines())
-    assert heads == "what region january march change error unit verdict"
-    assert brixia == f"brixia whole 0 18 +18 ± {ERROR:.3g} points more"
+    assert heads == "what region january march change error of error unit verdict"
+    assert brixia == f"brixia whole 0 18 +18 ± {ERROR:.3g} {18 / ERROR:+.2f} points more"
     assert zone == "brixia right-upper 0 3 +3 not known points"
     assert share.startswith("share:ground-glass whole 5 5 +0 not known")
     assert len((tmp_path / "changes.csv").read_text().splitlines()) == 4

@@ -1,11 +1,18 @@
 """Results of one patient at several dates: what changed, by score, zone, lobe and class, and whether it is sure.
 
-The first result is the baseline. A change has a verdict where the error of the measurement is known: the networks'
-cards hold the mean absolute error of some scores against readers on test images. The error of one measurement is taken
-as normal and as independent between dates, so that the half-width of the 95 % interval of a change is
-``1.96 * sqrt(2) * sqrt(pi / 2)`` times the mean absolute error, for which the upper end of its own interval is taken.
+The first result is the baseline. A change has a verdict where the error of the measurement is known.
+
+Scores of films: the networks' cards hold the mean absolute error of some scores against readers on test images; the
+upper end of its own interval is taken. If errors are normal, about 0, and independent between dates, their standard
+deviation is ``sqrt(pi / 2)`` times the mean absolute error, that of a change is ``sqrt(2)`` times larger, and 1.96 of
+those are the half-width of the 95 % interval of a change: 3.47 times the mean absolute error. This is the wide side of
+what is true. What the network always reads too high in a patient, and what the readers themselves disagree by, is in
+the error and falls out of a change; how much of it that is, nobody has measured here. A verdict therefore means
+something, and its absence little; ``of_error`` tells a change in units of that half-width.
+
 Volumes and shares of CT carry the half-width of the interval in which they lie, by half a voxel at the outline; the
-half-width of a change is the sum of both. Neither knows of another breath, and images are not registered.
+half-width of a change is the sum of both. It knows neither of another breath nor of what the network misses; the first
+of these falls away where scans are aligned (:mod:`hilum.batch.followup`).
 """
 
 from __future__ import annotations
@@ -27,7 +34,10 @@ from hilum.writers.whole import MARKER
 Verdict = Literal["more", "less", "within error", ""]
 """Of a change: beyond the error, within it, or nothing known."""
 
-CHANGE_PER_ERROR = 1.96 * math.sqrt(2) * math.sqrt(math.pi / 2)
+VALUE_PER_ERROR = 1.96 * math.sqrt(math.pi / 2)
+"""Half-width of the 95 % interval of one measurement, by its mean absolute error."""
+
+CHANGE_PER_ERROR = math.sqrt(2) * VALUE_PER_ERROR
 """Half-width of the 95 % interval of a change, by the mean absolute error of one measurement."""
 
 Key = tuple[str, str]
@@ -48,6 +58,7 @@ class Change:
     unit : of the values
     values : one a result; None where it was not measured
     error : half-width of the interval of a change; None if it is not known
+    spreads : half-widths of the intervals of the values, one a result; None where one is not known
     """
 
     what: str
@@ -55,12 +66,18 @@ class Change:
     unit: str
     values: tuple[float | None, ...]
     error: float | None = None
+    spreads: tuple[float | None, ...] = ()
 
     @property
     def change(self) -> float | None:
         """The last value less the first; None if one of them was not measured."""
         first, last = self.values[0], self.values[-1]
         return None if first is None or last is None else last - first
+
+    @property
+    def of_error(self) -> float | None:
+        """The change in units of its error: beyond 1 or -1 it is sure; None if one of them is not known."""
+        return None if self.change is None or not self.error else self.change / self.error
 
     @property
     def verdict(self) -> Verdict:
@@ -87,7 +104,7 @@ def compare(folders: Sequence[Path]) -> tuple[Change, ...]:
     """
     if len(folders) < 2:
         raise ReadError(f"Two or more results are compared, and {len(folders)} was given.")
-    results = [_result(folder) for folder in folders]
+    results = [result_of(folder) for folder in folders]
     kinds = {result["modality"] for result in results}
     if len(kinds) > 1:
         raise ReadError("Films and CT do not compare: give results of films, or of CT.", path=folders[0])
@@ -99,7 +116,7 @@ def compare(folders: Sequence[Path]) -> tuple[Change, ...]:
         unit = next(found[key][1] for found in measured if key in found)
         if any(value is not None for value in values):
             error = errors.get(key[0]) if key[1] == "whole" else _sum(measured[0].get(key), measured[-1].get(key))
-            made.append(Change(*key, unit, values, error))
+            made.append(Change(*key, unit, values, error, _spreads(key, measured, error)))
     return tuple(made)
 
 
@@ -107,15 +124,25 @@ def write_changes(changes: Iterable[Change], path: Path, titles: Sequence[str]) 
     """Write changes as CSV, with a column of values for each result; WriteError if it cannot be written."""
 
     def row(each: Change) -> tuple[str, ...]:
-        cells = (*each.values, each.change, each.error)
+        cells = (*each.values, each.change, each.error, each.of_error)
         numbers = ["" if value is None else f"{value:.6g}" for value in cells]
         return each.what, each.region, each.unit, *numbers, each.verdict
 
-    heads = ("what", "region", "unit", *(safe_cell(title) for title in titles), "change", "error", "verdict")
+    heads = (
+        "what",
+        "region",
+        "unit",
+        *(safe_cell(title) for title in titles),
+        "change",
+        "error",
+        "of_error",
+        "verdict",
+    )
     write_csv(path, heads, map(row, changes), errors="backslashreplace")
 
 
-def _result(folder: Path) -> dict[str, Any]:
+def result_of(folder: Path) -> dict[str, Any]:
+    """The result of a case: of its folder, or its file; ReadError if it is none."""
     path = folder / MARKER if folder.is_dir() else folder
     try:
         result = json.loads(path.read_bytes())
@@ -158,6 +185,13 @@ def _sum(first: Value | None, last: Value | None) -> float | None:
     if first is None or last is None or first[2] is None or last[2] is None:
         return None
     return first[2] + last[2]
+
+
+def _spreads(key: Key, measured: Sequence[Mapping[Key, Value]], error: float | None) -> tuple[float | None, ...]:
+    """The half-width of the interval of each value: its own, or that of one measurement of which a change is known."""
+    if key[1] == "whole":
+        return tuple(None if error is None else error * VALUE_PER_ERROR / CHANGE_PER_ERROR for _ in measured)
+    return tuple(found[key][2] if key in found else None for found in measured)
 
 
 def _errors(results: Sequence[Mapping[str, Any]]) -> dict[str, float]:

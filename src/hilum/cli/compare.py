@@ -4,49 +4,99 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from hilum.cli.options import chosen_settings, settings_sources
 from hilum.cli.talk import TalkingCommand
 
 if TYPE_CHECKING:
     from hilum.batch.compare import Change
+    from hilum.batch.followup import Aligned
 
 
 @click.command("compare", cls=TalkingCommand)
 @click.argument("results", nargs=-1, required=True, metavar="A B...", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the table there, too, as CSV."
-)
-def command(results: tuple[Path, ...], *, output: Path | None) -> None:
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the table there, too, as CSV.")  # fmt: skip
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path),
+              help="Write a page with plots of the course there, tables as CSV, and maps of what changed.")  # fmt: skip
+@click.option("--dates", metavar="DATE,DATE...", default="",
+              help="One a result, as 2020-03-31; otherwise those that the cohort's list had.")  # fmt: skip
+@click.option("--align", "method", type=click.Choice(["none", "rigid", "deformable"]), default="none",
+              show_default=True, help="Lay the lungs of CTs on the first one's, turned and moved, or as another breath "
+              "deforms them, and compare place by place (extra 'ct').")  # fmt: skip
+@click.option("--image", "images", multiple=True, metavar="CT", type=click.Path(exists=True, path_type=Path),
+              help="The CT of each result, in their order, to align by density, which is surer inside the lungs than "
+              "their masks.")  # fmt: skip
+@settings_sources
+def command(
+    results: tuple[Path, ...],
+    *,
+    output: Path | None,
+    folder: Path | None,
+    dates: str,
+    method: Literal["none", "rigid", "deformable"],
+    images: tuple[Path, ...],
+) -> None:
     """Tell what changed between results of one patient, by score, zone, lobe and class.
 
     A, B... are folders of cases (with result.json) in the order of time, all of films or all of CT; the change is that
     of the last against the first. A verdict (more, less, within error) is given only where the error of the measurement
-    is known: from the networks' own test figures, and from the outlines of volumes. Whether the results are of one
-    patient is not checked, and images are not registered. To compare networks, see 'hilum evaluate compare'.
+    is known: from the networks' own test figures, from the outlines of volumes, and from the alignment. Whether the
+    results are of one patient is not checked. To compare networks, see 'hilum evaluate compare'.
     """
-    from hilum.batch.compare import compare, write_changes
+    from hilum.batch.compare import write_changes
+    from hilum.batch.followup import follow_up, write_follow_up
 
-    changes = compare(results)
-    titles = [path.resolve().name if path.is_dir() else path.resolve().parent.name for path in results]
+    if images and method == "none":
+        raise click.UsageError("--image takes an alignment: add --align rigid or --align deformable.")
+    found = follow_up(
+        results,
+        dates=[text for text in dates.split(",") if text],
+        method=None if method == "none" else method,
+        images=images,
+        settings=chosen_settings().read,
+    )
     if output is not None:
-        write_changes(changes, output, titles)
-    click.echo("\n".join(_lines(changes, titles)))
+        write_changes(found.changes, output, found.titles)
+    click.echo("\n".join(_lines(found.changes, found.titles)))
+    for each in found.aligned:
+        click.echo("\n".join(_aligned(each)))
+    if folder is not None:
+        click.echo(f"Page: {write_follow_up(found, folder)[-1]}")
 
 
 def _lines(changes: Sequence[Change], titles: Sequence[str]) -> Iterator[str]:
     """The table for a terminal: columns of equal width."""
-    rows = [("what", "region", *titles, "change", "error", "unit", "verdict")]
+    rows = [("what", "region", *titles, "change", "error", "of error", "unit", "verdict")]
     for each in changes:
         numbers = [_short(value) for value in each.values]
         change = "–" if each.change is None else f"{each.change:+.3g}"
         error = "not known" if each.error is None else f"± {each.error:.3g}"
-        rows.append((each.what, each.region, *numbers, change, error, each.unit, each.verdict))
+        share = "" if each.of_error is None else f"{each.of_error:+.2f}"
+        rows.append((each.what, each.region, *numbers, change, error, share, each.unit, each.verdict))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _aligned(each: Aligned) -> Iterator[str]:
+    """How an alignment went, and what became of the opacity."""
+    quality = each.alignment.quality
+    yield (
+        f"{each.title}, {each.alignment.method} alignment: Dice of the lungs {quality.dice:.3f} (was "
+        f"{quality.dice_before:.3f}), surfaces {quality.apart_mm:.1f} mm apart, {quality.trip_mm:.1f} mm off there and "
+        "back"
+    )
+    for text in quality.warnings:
+        yield f"Warning: {text}"
+    whole = each.placed.places[0]
+    yield (
+        f"  opacity: {whole.new_ml:.1f} ml new (± {whole.new_error_ml:.1f}), {whole.resolved_ml:.1f} ml resolved (± "
+        f"{whole.resolved_error_ml:.1f}), {whole.persisting_ml:.1f} ml persisting"
+    )
 
 
 def _short(value: float | None) -> str:

@@ -79,12 +79,14 @@ class Placed:
     ----------
     places : structures within regions
     changes : :data:`CHANGES` of opacity, on the first scan's own grid
+    lungs : of the first scan
     error_mm : by which the alignment was moved for the errors: of its surfaces and its way there and back the larger
         one, and half a voxel at least
     """
 
     places: tuple[Place, ...]
     changes: LabelMap
+    lungs: LabelMap
     error_mm: float
 
 
@@ -126,6 +128,7 @@ def compare_places(first: Scan, second: Scan, alignment: Alignment) -> Placed:
     return Placed(
         tuple(_rows(table.astype(np.float64), has_lobes=first.lobes is not None)),
         LabelMap(own, first.lungs.grid, CHANGES, step),
+        first.lungs,
         error_mm,
     )
 

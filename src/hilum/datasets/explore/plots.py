@@ -22,6 +22,10 @@ SMALLEST, LARGEST = 3.0, 14.0
 """Radius of a point that is one case, and of one that is all of them."""
 
 
+_EDGE = 60.0
+"""Room beside the first and the last step of a course, where the levels are written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plot:
     """A drawing.
@@ -33,6 +37,7 @@ class Plot:
     bars : left, top, width, height of each
     lines : name and SVG path of each, the first in the first colour
     points : left, top and radius of each
+    spans : left, top, bottom of each upright bar, and the number of the line whose colour it has
     ticks : text and left of each
     levels : text and top of each
     """
@@ -42,6 +47,7 @@ class Plot:
     bars: tuple[tuple[float, float, float, float], ...] = ()
     lines: tuple[tuple[str, str], ...] = ()
     points: tuple[tuple[float, float, float], ...] = ()
+    spans: tuple[tuple[float, float, float, int], ...] = ()
     ticks: tuple[tuple[str, float], ...] = ()
     levels: tuple[tuple[str, float], ...] = ()
 
@@ -106,6 +112,65 @@ def scatter(title: str, across: str, up: str, pairs: Sequence[tuple[float, float
         points=tuple((*place, _radius(count, len(pairs))) for place, count in sorted(places.items())),
         ticks=_ticks(0.0, right),
         levels=tuple((f"{text} {up}", HEIGHT - y / WIDTH * HEIGHT) for text, y in _ticks(0.0, top)[1:]),
+    )
+
+
+Step = tuple[float, float, float | None]
+"""Where a value stands across, the value, and half the width of the interval in which it lies, if that is known."""
+
+
+def course(
+    title: str,
+    across: str,
+    up: str,
+    lines: Mapping[str, Sequence[Step]],
+    marks: Sequence[tuple[str, float]] = (),
+    *,
+    most: float = math.inf,
+) -> Plot | None:
+    """Values over time as lines, with their intervals; None if there is no value.
+
+    Parameters
+    ----------
+    title : what is shown
+    across, up : names or units of the axes
+    lines : the steps of each, from the left to the right; at most SERIES are shown
+    marks : text and place across of each tick; none gives round numbers
+    most : the greatest value that there can be; intervals end there
+    """
+    shown = {name: steps for name, steps in list(lines.items())[:SERIES] if steps}
+    every = [step for steps in shown.values() for step in steps]
+    if not every:
+        return None
+    at = [step[0] for step in every] + [place for _, place in marks]
+    left, right = min(at), max(at)
+    left, right = (left - 0.5, right + 0.5) if left == right else (left, right)
+    top = min(1.05 * max(value + (half or 0) for _, value, half in every), most)
+    low = 1.05 * min(0.0, *(value for _, value, _ in every))
+    top = top if top > low else low + 1.0
+
+    def x(place: float) -> float:
+        return round(_EDGE + (WIDTH - 2 * _EDGE) * (place - left) / (right - left), 1)
+
+    def y(value: float) -> float:
+        return round(HEIGHT * (1 - (min(max(value, low), top) - low) / (top - low)), 1)
+
+    return Plot(
+        title,
+        across,
+        lines=tuple(
+            (name, "M" + "L".join(f"{x(a)} {y(value)}" for a, value, _ in steps)) for name, steps in shown.items()
+        ),
+        points=tuple((x(a), y(value), SMALLEST) for a, value, _ in every),
+        spans=tuple(
+            (x(a), y(value + half), y(value - half), number)
+            for number, steps in enumerate(shown.values())
+            for a, value, half in steps
+            if half
+        ),
+        ticks=tuple((text, x(place)) for text, place in marks)
+        or tuple((text, x(left + place / WIDTH * (right - left))) for text, place in _ticks(left, right)),
+        levels=tuple((f"{text} {up}", HEIGHT - place / WIDTH * HEIGHT) for text, place in _ticks(low, top)[1:]),
     )
 
 

@@ -3,7 +3,7 @@ import hooks from "eslint-plugin-react-hooks";
 import ts from "typescript-eslint";
 
 export default ts.config(
-  { ignores: ["node_modules", "dist", "eslint.config.js"] },
+  { ignores: ["node_modules", "dist", "tests", "eslint.config.js"] },
   js.configs.recommended,
   ...ts.configs.strictTypeChecked,
   {

@@ -28,6 +28,12 @@ const STILL: Partial<Record<SLICE_TYPE, Axis>> = {
 
 const SLICE_OF: Record<Axis, SLICE_TYPE> = { 2: SLICE_TYPE.AXIAL, 1: SLICE_TYPE.CORONAL, 0: SLICE_TYPE.SAGITTAL };
 
+/** Thickness of the crosshair */
+const CROSS_MM = 1.6;
+
+/** NiiVue's number for planes in two rows of two */
+const GRID = 2;
+
 /** NIfTI's code of numbers that name structures; NiiVue outlines those only. */
 const LABELS = 1002;
 
@@ -79,6 +85,7 @@ export class Scene {
     const bytes = fetchNifti(url, signal);
     const nv = niivue(kind);
     await nv.attachToCanvas(canvas);
+    nv.setMultiplanarLayout(GRID);
     canvas.tabIndex = -1; // the frame round it takes the keys
     const image = await Volume.loadFromUrl({ url: await bytes, name: "image.nii", colormap: "gray" });
     signal.throwIfAborted();
@@ -204,7 +211,7 @@ export class Scene {
   // Where one looks
 
   show(view: View): void {
-    this.nv.opts.crosshairWidth = view === "planes" ? 1 : 0;
+    this.nv.opts.crosshairWidth = view === "planes" ? CROSS_MM : 0;
     if (this.kind === "volume") this.nv.setClipPlane(view === "planes" || view === "solid" ? CHEST_OPEN : UNCUT);
     this.nv.setSliceType(SLICES[view]);
   }
@@ -340,10 +347,11 @@ function niivue(kind: Kind): Niivue {
     isAntiAlias: false,
     showAllOrientationMarkers: kind === "volume",
     crosshairColor: [0.4, 0.75, 1, 0.7],
-    crosshairWidth: 1,
     crosshairWidthUnit: "mm",
     fontColor: new Float32Array([1, 1, 1, 1]),
     multiplanarPadPixels: 6,
+    multiplanarForceRender: true, // the fourth place is for 3D
+    invertScrollDirection: true, // down is to the feet, as Page down is
     show3Dcrosshair: false,
     viewModeHotKey: "",
     clipPlaneHotKey: "",

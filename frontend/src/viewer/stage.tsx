@@ -78,9 +78,23 @@ export function Stage({ canvas, scene, drawing, view, name, keys }: StageProps) 
       : null,
   });
 
+  const turnWheel = (event: WheelEvent) => {
+    if (!armed && scene?.kind === "volume") return; // NiiVue goes through the plane under the pointer
+    event.preventDefault();
+    event.stopPropagation();
+    if (corners.length === 0) keys.scroll(Math.sign(event.deltaY));
+  };
   const here = (event: PointerEvent | MouseEvent): Spot | null => scene?.under(event.clientX, event.clientY) ?? null;
   return (
-    <div class="stage" ref={frame} tabIndex={0} role="application" aria-label={name} aria-describedby="viewer-keys">
+    <div
+      class="stage"
+      ref={frame}
+      tabIndex={0}
+      role="application"
+      aria-label={name}
+      aria-describedby="viewer-keys"
+      onWheelCapture={turnWheel}
+    >
       <canvas class="picture" ref={canvas} />
       <canvas
         class={armed ? "sheet armed" : "sheet"}
@@ -102,10 +116,6 @@ export function Stage({ canvas, scene, drawing, view, name, keys }: StageProps) 
         onPointerCancel={lift}
         onPointerLeave={() => setSpot(null)}
         onDblClick={close}
-        onWheel={(event) => {
-          event.preventDefault();
-          if (corners.length === 0) keys.scroll(Math.sign(event.deltaY));
-        }}
       />
     </div>
   );

@@ -75,6 +75,26 @@ def test_groups(cohort: Path) -> None:
     assert math.isnan(months[0].medians[2])
 
 
+def test_severity_over_time_of_patients_with_several_days(cohort: Path) -> None:
+    assert cohort_view(cohort).courses == ()
+    lines = (cohort / "results.csv").read_text().splitlines()
+    place = lines[0].split(",").index("patient")
+    cells = [line.split(",") for line in lines]
+    for number, row in enumerate(cells[1:12]):  # films 0 to 10: January 0-3, February 4-7, March 8-10
+        row[place] = f"<i>p{number % 4}</i>"
+    (cohort / "results.csv").write_text("\n".join(",".join(row) for row in cells) + "\n")
+    view = cohort_view(cohort)
+    (films,) = view.courses
+    assert (films.kind, films.patients, films.images, films.rose, films.fell) == ("films", 4, 11, 4, 0)
+    assert (films.days, films.first, films.last) == (60, 15, 85)
+    (plot,) = view.course_plots
+    assert [name for name, _ in plot.lines] == ["<i>p0</i>", "<i>p1</i>", "<i>p2</i>", "<i>p3</i>"]
+    assert len(plot.points) == 11
+    page = write_cohort_page(cohort).read_text(encoding="utf-8")
+    assert "Over time" in page
+    assert "<i>" not in page
+
+
 def test_extremes_are_the_most_severe_first(cohort: Path) -> None:
     extremes = cohort_view(cohort, pictures=2).extremes
     assert [(each.case, each.words) for each in extremes] == [

@@ -1,4 +1,4 @@
-"""The page of a cohort: scores, failures, findings, groups and extremes, from its table of results."""
+"""The page of a cohort: scores, failures, findings, groups, courses and extremes, from its table of results."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from hilum.errors import ReadError
 from hilum.scoring import DEFINITIONS
 from hilum.writers.tables import COLUMNS, TABLE
 from hilum.writers.whole import whole_file
+
+from .courses import Courses, CourseSummary
 
 PAGE = "cohort.html"
 """Name of the page in the folder of the cohort."""
@@ -83,6 +85,8 @@ class CohortView:
     findings: Mapping[str, int]
     groups: tuple[GroupSummary, ...]
     extremes: tuple[Shown, ...]
+    courses: tuple[CourseSummary, ...]
+    course_plots: tuple[Plot, ...]
 
 
 @dataclass(slots=True)
@@ -134,8 +138,10 @@ def cohort_view(folder: Path, *, pictures: int = 12) -> CohortView:
     whole, failures, findings = _Tally(), Counter[str](), Counter[str]()
     groups: dict[str, dict[str, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
     extremes: list[tuple[float, str, str]] = []
+    courses = Courses(LEAD, _KINDS)
     for row in _rows(folder / TABLE):
         whole.add(row)
+        courses.add(row)
         findings.update(set(row["findings"].split()))
         if row["status"] != "done":
             failures[row["error_code"]] += 1
@@ -160,6 +166,8 @@ def cohort_view(folder: Path, *, pictures: int = 12) -> CohortView:
         findings=dict(findings.most_common()),
         groups=tuple(_group(name, tallies, keys) for name, tallies in groups.items()),
         extremes=tuple(_shown(folder, *each) for each in sorted(extremes, reverse=True)),
+        courses=tuple(courses.summaries()),
+        course_plots=tuple(courses.plots(DEFINITIONS[LEAD].title, DEFINITIONS[LEAD].unit)),
     )
 
 

@@ -22,7 +22,8 @@ def command(folder: Path, *, pictures: int) -> None:
     """Write one page about a cohort: scores, failures and findings by reason, groups, the most severe cases.
 
     OUT is the folder of 'hilum batch' or 'hilum analyse'. The page, cohort.html in it, holds everything inside and
-    fetches nothing. Columns that a list gave (date, site, sex, age, and those of --group) have a table each.
+    fetches nothing. Columns that a list gave (date, site, sex, age, and those of --group) have a table each; with
+    patient and date there is severity over time.
     """
     from hilum.batch.report import write_cohort_page
 

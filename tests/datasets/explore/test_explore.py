@@ -197,3 +197,22 @@ def test_audit_tells_by_its_status(table: CaseTable, tmp_path: Path) -> None:
     assert json.loads(twice.stdout)["counts"] == {"exact-duplicate-across": 1}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"audit.html", "audit.csv", "audit.json"}
     assert CliRunner().invoke(audit_command, [*arguments, "--fail-on", "never"]).exit_code == 0
+
+
+def test_a_course_has_its_values_and_their_intervals_in_place():
+    plot = plots.course(
+        "t", "days", "%", {"a": [(0.0, 10.0, 5.0), (10.0, 30.0, None)], "b": [(5.0, 20.0, 90.0)]}, most=100
+    )
+    assert plot is not None
+    (left, low, _), (right, high, _), (middle, between, _) = plot.points
+    assert left < middle < right
+    assert high < between < low
+    assert middle == pytest.approx((left + right) / 2, abs=0.1)
+    first, other = plot.spans
+    assert (first[0], first[3], other[3]) == (left, 0, 1)
+    assert first[1] < low < first[2]
+    assert (other[1], other[2]) == (0, plots.HEIGHT)  # cut at what there can be
+    assert plots.course("t", "days", "%", {"a": []}) is None
+    flat = plots.course("t", "days", "%", {"a": [(3.0, 0.0, None)]}, [("now", 3.0)])
+    assert flat is not None
+    assert flat.ticks == (("now", plots.WIDTH / 2),)

@@ -154,6 +154,17 @@ class Reader:
         """
         return self._get(f"/studies/{_id(study)}/image.nii.gz")
 
+    def layers(self, study: RemoteStudy | str, version: int | None = None) -> dict[str, bytes]:
+        """What is laid over the image, by name, as packed NIfTI files: lungs, lesions, zones, maps of probability.
+
+        Raises
+        ------
+        ServiceError
+            There is no such version.
+        """
+        listed = self._ask("GET", self._version(study, version) + "/layers")
+        return {each["name"]: self._get(each["url"].removeprefix(_API)) for each in listed}
+
     def download(self, study: RemoteStudy | str, folder: Path | str, version: int | None = None) -> list[Path]:
         """Fetch all files of a version into a folder, which is made; None takes the latest.
 

@@ -1,7 +1,8 @@
-"""The page about training names everything that a recipe can ask for."""
+"""The page of options names everything that a recipe can ask for."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -9,10 +10,12 @@ import pytest
 
 from hilum.training.architectures import ARCHITECTURES
 from hilum.training.lab.recipe import FilmAugment, Presence, Sampling, View
+from hilum.training.library import names
 from hilum.training.loss_functions import CLASSIFIER_LOSSES, LOSSES
 from hilum.training.parts import Optimiser, Schedule
+from hilum.training.search_space import names as space_names
 
-PAGE = Path(__file__).parents[3] / "docs" / "training.md"
+PAGE = Path(__file__).parents[3] / "docs" / "options.md"
 
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are not beside the tests")
 
@@ -37,11 +40,26 @@ def test_every_option_is_named(kind, names):
     assert not missing, kind
 
 
+def test_every_flag_that_is_named_exists():
+    flags = re.compile(r"--[a-z][a-z_-]+")
+    known = set(flags.findall((PAGE.parent / "reference" / "cli.md").read_text(encoding="utf-8")))
+    theirs = {"--automatic_parser", "--data_fraction_used"}  # of the published programs
+    named = set(flags.findall(PAGE.read_text(encoding="utf-8"))) - theirs
+    assert len(named) > 30
+    assert named - known == set()
+
+
+def test_every_recipe_that_is_named_exists():
+    named = set(re.findall(r"`((?:two-stage|miscnn|ggo-cons)-[a-z0-9-]+)`", PAGE.read_text(encoding="utf-8")))
+    assert named <= {*names(), *space_names()}
+    assert "miscnn-3d-no-augmentation" in named
+
+
 def test_what_is_named_exists():
     """A table row of networks or losses names nothing that is not there."""
     text = PAGE.read_text(encoding="utf-8")
     rows = [
-        line for line in text.split("### Losses", 1)[1].split("### Training", 1)[0].splitlines() if line.startswith("|")
+        line for line in text.split("## Losses", 1)[1].split("## Training", 1)[0].splitlines() if line.startswith("|")
     ]
     named = {part for row in rows[2:4] for part in row.split("|")[2].split("`")[1::2]}
     assert named & set(LOSSES)

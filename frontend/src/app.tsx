@@ -125,12 +125,26 @@ function Page({ load, title, ...props }: LoadedProps) {
       () => setTrouble("This part of the page could not be loaded. Load the page anew."),
     );
   }, [load, title, props.address]);
+  useEffect(() => {
+    if (Shown) arrive();
+  }, [Shown]);
   if (trouble) return <Failed message={trouble} />;
   return Shown ? (
     <Guard>
       <Shown {...props} />
     </Guard>
   ) : null;
+}
+
+let arrivals = 0;
+
+/** Keyboard and screen reader go on at the page that has come; the first one begins at its top. */
+function arrive(): void {
+  const main = document.querySelector("main");
+  arrivals += 1;
+  if (!main || arrivals === 1 || main.contains(document.activeElement)) return;
+  main.tabIndex = -1;
+  main.focus({ preventScroll: true });
 }
 
 /** Names the page's JSON twin: the same address under /api/v1. */

@@ -141,7 +141,7 @@ function Chooser({ title, folder = false, onFiles }: ChooserProps) {
   };
   return (
     <>
-      <input ref={input} class="hidden" type="file" multiple tabIndex={-1} aria-label={title} onChange={changed} />
+      <input ref={input} hidden type="file" multiple aria-label={title} onChange={changed} />
       <button type="button" class={folder ? "" : "primary"} onClick={() => input.current?.click()}>
         {title}
       </button>

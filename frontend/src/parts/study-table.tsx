@@ -103,16 +103,12 @@ function Row({ study, chosen, onChoose, onRetry, onDelete }: StudyTableProps & {
         )}
       </td>
       <td class="thumbnail">{ended && <img src={study.urls.thumbnail} alt="" loading="lazy" />}</td>
-      <td>
+      <td class="study">
         <a class="name" href={study.urls.page}>
           {study.name}
         </a>
-        {study.message && <div class="muted">{study.message}</div>}
-        {!study.message && study.findings.map((one) => (
-          <div key={one.code} class="muted">
-            {one.message}
-          </div>
-        ))}
+        {study.message && <Said text={study.message} />}
+        {!study.message && study.findings.map((one) => <Said key={one.code} text={one.message} />)}
       </td>
       <td>
         {study.patient && (
@@ -146,6 +142,15 @@ function Row({ study, chosen, onChoose, onRetry, onDelete }: StudyTableProps & {
   );
 }
 
+/** A few lines of what was said; all of it is on the study's page. */
+function Said({ text }: { text: string }) {
+  return (
+    <div class="said muted" title={text}>
+      {text}
+    </div>
+  );
+}
+
 /** The share of the leading score's range; what is not measured is not zero. */
 function Severity({ study }: { study: Study }) {
   if (study.severity === null) {
@@ -163,7 +168,9 @@ function Severity({ study }: { study: Study }) {
         value={study.severity}
         aria-label={`Severity of ${study.name}`}
       />
-      <small title="Share of the range of the leading score">{percent} % of the range</small>
+      <small title="Share of the range of the leading score">
+        {percent} %<span class="wide"> of the range</span>
+      </small>
     </>
   );
 }

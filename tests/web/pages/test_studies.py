@@ -47,7 +47,7 @@ def test_a_film_is_read_corrected_scored_and_signed(opened: Opened, reader: str,
     page.mouse.up()
     page.get_by_role("textbox", name="Note").first.fill("right upper zone")
     page.get_by_role("button", name="Save as new version").click()
-    expect(page.get_by_role("heading", name="Scores of version 1")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", name="Scores of version 1")).to_be_visible()
     shown(page)
     assert float(value(page, "Lung with opacity").split()[0]) > float(before.split()[0])
     page.get_by_role("radio", name="0 Hilum").check()
@@ -116,10 +116,10 @@ def test_two_dates_of_a_patient_side_by_side(opened: Opened, reader: str, films:
         page.get_by_label("Date of the study").fill(date)
         page.get_by_label("Choose files").set_input_files(film)
         page.wait_for_url(re.compile("/studies/"))
-        expect(page.get_by_role("heading", name="Scores of version 0")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_role("heading", name="Scores of version 0")).to_be_visible()
     page.goto("/?patient=P-17&sort=date&order=asc")
-    for box in page.get_by_role("checkbox", name=re.compile("to compare")).all():
-        box.check()
+    for name in ("march", "april"):
+        page.get_by_role("checkbox", name=f"Choose {name}").check()
     page.get_by_role("button", name="Compare (2 of 2)").click()
     page.wait_for_url(re.compile("/compare"))
     shown(page, 2)

@@ -1,16 +1,17 @@
 """Cohorts: rate against workers, what grows with the number of cases and what does not, cost of a million films.
 
     python benchmarks/batch.py rate [--films 100] [--workers 1 2] [--ray] [--times 3] [--check]
-    python benchmarks/batch.py scale [--cases 10 100 1000 10000] [--side 128] [--kills 5]
+    python benchmarks/batch.py scale [--cases 10 100 1000 10000] [--side 128] [--kills 5] [--ray]
     python benchmarks/batch.py overhead [--cases 10 100 1000 10000] [--check]
     python benchmarks/batch.py journal [--cases 10000 100000 1000000] [--check]
-    python benchmarks/batch.py cost [--films 100] [--million 1] [--price 0.04]
+    python benchmarks/batch.py cost [--rate 9] [--million 1] [--price 0.04]
 
 Films are computed. `rate` takes films of 1024 x 1024 pixels, overlay and masks written: threads of one process, as
 `hilum batch` runs them; processes of one worker each, every one with a share of the films; and with --ray workers of
 Ray on this machine. The start of a run does not count: the rate is that of further films. --check fails if two
 workers do not reach 1.8 times the rate of one, or a figure by case grows with their number. `cost` prints hours and
-price, from the rate of one core, at a price for a core and hour of your own. --plot FILE draws an SVG.
+price, from the rate of one core (--rate, or measured), at a price for a core and hour of your own. --plot FILE draws
+an SVG.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ HILUM = [sys.executable, "-m", "hilum"]
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """So that numpy's own threads do not count as workers."""
+
+RAY = ("--ray", "local")
+"""Options that have workers of Ray do it."""
 
 WANTED = 1.8
 """Least gain of two workers over one."""
@@ -68,7 +72,7 @@ def ways(workers: Sequence[int], *, with_ray: bool) -> Iterator[Way]:
         if count > 1:
             yield Way("processes", processes=count)
         if with_ray:
-            yield Way("Ray", workers=count, options=("--ray", "local"))
+            yield Way("Ray", workers=count, options=RAY)
 
 
 def seconds(way: Way, lists: Sequence[Path], folder: Path) -> float:
@@ -176,6 +180,7 @@ def options() -> argparse.Namespace:
     made.add_argument("--side", type=int, default=128, metavar="PIXELS", help="of a film, for scale")
     made.add_argument("--kills", type=int, default=5, help="of the largest cohort, for scale")
     made.add_argument("--folder", type=Path, help="keep films and cohorts there, for scale")
+    made.add_argument("--rate", type=float, help="films a second of one core, for cost; else it is measured")
     made.add_argument("--million", type=float, default=1.0, help="millions of films, for cost")
     made.add_argument("--price", type=float, default=0.04, help="of a core and hour, for cost")
     made.add_argument("--plot", type=Path, metavar="FILE", help="draw an SVG, for rate and scale")
@@ -196,11 +201,12 @@ def main() -> int:
             pairs = [(float(row["workers"]), row["films/s"]) for row in rows]
             plot, is_met = scatter("Films a second", "workers", "films/s", pairs), reaches(rows)
         elif given.what == "scale":
-            rows, samples = scale(folder, cases, side_px=given.side, kills=given.kills)
+            more = RAY if given.ray else ()
+            rows, samples = scale(folder, cases, side_px=given.side, kills=given.kills, options=more)
             plot = memory_plot(samples)
         elif given.what == "cost":
-            one = rates([1], films=given.films, times=given.times, with_ray=False)[0]
-            rows = cost(one["films/s"], given.million, given.price)
+            one = given.rate or rates([1], films=given.films, times=given.times, with_ray=False)[0]["films/s"]
+            rows = cost(one, given.million, given.price)
         else:
             rows = overhead(folder, cases) if given.what == "overhead" else journal(cases)
             is_met = is_linear(rows)

@@ -58,10 +58,12 @@ class Watched:
         return max(memory for _, memory in self.samples)
 
 
-def scale(folder: Path, sizes: Sequence[int], *, side_px: int, kills: int) -> tuple[list[Row], tuple[Sample, ...]]:
+def scale(
+    folder: Path, sizes: Sequence[int], *, side_px: int, kills: int, options: Sequence[str] = ()
+) -> tuple[list[Row], tuple[Sample, ...]]:
     """A row for each size, and how memory went on in the largest cohort, which is killed that often and resumed.
 
-    SystemExit if a case is missing, there twice, or has other results in a larger cohort.
+    Memory is that of the process that was started, without workers of Ray. SystemExit if a case is missing, there twice, or has other results in a larger cohort.
     """
     rows: list[Row] = []
     samples: tuple[Sample, ...] = ()
@@ -69,7 +71,7 @@ def scale(folder: Path, sizes: Sequence[int], *, side_px: int, kills: int) -> tu
     for size in sorted(sizes):
         films, output = folder / f"films-{size}", folder / f"cohort-{size}"
         write_films(films, size, side_px=side_px)
-        seen = watch(films, output, size, kills=kills if size == max(sizes) else 0)
+        seen = watch(films, output, size, kills=kills if size == max(sizes) else 0, options=options)
         now = check(output, size)
         if different := [name for name in before if before[name] != now[name]]:
             sys.exit(f"{len(different)} cases have other results in a cohort of {size}, such as {different[0]}")
@@ -88,9 +90,10 @@ def scale(folder: Path, sizes: Sequence[int], *, side_px: int, kills: int) -> tu
     return rows, samples
 
 
-def watch(films: Path, output: Path, size: int, *, kills: int) -> Watched:
+def watch(films: Path, output: Path, size: int, *, kills: int, options: Sequence[str] = ()) -> Watched:
     """Run a cohort to its end; between, SIGKILL it at as many random places, and run the same command again."""
     command = [sys.executable, "-m", "hilum", "batch", films, "-o", output, "--no-overlay", "--no-report", "--quiet"]
+    command += options
     places = sorted(random.Random(size).sample(range(1, size), kills))
     samples: list[Sample] = []
     started, killed = time.perf_counter(), 0

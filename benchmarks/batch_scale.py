@@ -63,7 +63,8 @@ def scale(
 ) -> tuple[list[Row], tuple[Sample, ...]]:
     """A row for each size, and how memory went on in the largest cohort, which is killed that often and resumed.
 
-    Memory is that of the process that was started, without workers of Ray. SystemExit if a case is missing, there twice, or has other results in a larger cohort.
+    Memory is that of the process that was started, without workers of Ray. SystemExit if a case is missing, there
+    twice, or has other results in a larger cohort.
     """
     rows: list[Row] = []
     samples: tuple[Sample, ...] = ()

@@ -279,3 +279,4 @@ def test_what_was_analysed_appears_in_the_worklist_of_a_reader(tmp_path, films) 
     assert study.patient.startswith("P-")
     assert Store(reader).image(study.id).is_file()
     assert Store(reader).versions(study.id) == [0]
+    assert (Store(reader).version(study.id, 0) / "layers" / "probability-opacity.nii.gz").is_file()

@@ -92,6 +92,8 @@ class Worker:
         self._queue, self._networks, self._turn = queue, networks, turn
         objects = settings.output.dicom or OBJECTS
         self._settings = replace(settings, output=replace(settings.output, dicom=objects))
+        wanted = settings.output.probability or recorder is not None  # the reader shows them
+        self._analysis = replace(settings, output=replace(settings.output, probability=wanted))
 
     def work_one(self) -> Study | None:
         """Work on the study whose turn it is; None if there is none."""
@@ -169,7 +171,7 @@ class Worker:
                     held.enter_context(self._turn)
                 image = entry.open()
                 headers = dicom_source(entry)
-                case = analyse(image, settings=self._settings, networks=self._networks, name=entry.name)
+                case = analyse(image, settings=self._analysis, networks=self._networks, name=entry.name)
                 write_case(case, folder, self._settings.output, source=headers)
                 if self._recorder is not None:
                     self._recorder.done(group, case, _files(entry))

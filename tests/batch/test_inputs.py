@@ -12,6 +12,8 @@ from hilum.batch.inputs import cohort_of, place_of, stamp_of
 from hilum.errors import ReadError
 from hilum.geometry import VolumeGrid
 from hilum.image import Image, Quantity
+from hilum.phantom import sample_film
+from hilum.phantom.dicom import write_dicom
 from hilum.phantom.dicom_series import write_series
 from hilum.provenance import Source
 from hilum.settings import Settings
@@ -122,6 +124,20 @@ def test_the_stamp_changes_with_the_file(films: Path) -> None:
     (films / "a.png").write_bytes(b"A.png")
     assert stamp_of(entry) != plain
     assert stamp_of(entry, by_content=True) != content
+
+
+def test_an_archive_of_studies_and_films_in_folders_of_their_own(tmp_path: Path) -> None:
+    grid = VolumeGrid.of_spacing((5, 64, 65), (2, 3, 3))
+    for patient, seed in (("p1", 1), ("p1", 2), ("p2", 3)):
+        noise = np.random.default_rng(seed).integers(-1000, 400, grid.shape).astype(np.float32)
+        image = Image(noise, grid, Quantity.HOUNSFIELD, Source(f"phantom {seed}", f"{seed}" * 64))
+        write_series(image, tmp_path / patient / f"study {seed}" / "series")
+    (tmp_path / "p2" / "film").mkdir()
+    write_dicom(sample_film(1, shape=(64, 65)).image, tmp_path / "p2" / "film" / "a.dcm")
+    entries = cohort_of([tmp_path], SETTINGS).entries
+    assert len({entry.name for entry in entries}) == len({place_of(entry) for entry in entries}) == 4
+    assert [entry.study is None for entry in entries] == [False, False, True, False]
+    assert [stamp_of(entry).split(":")[0] for entry in entries] == ["5", "5", "1", "5"]
 
 
 def test_the_stamp_of_a_study_is_of_all_its_slices(tmp_path: Path) -> None:

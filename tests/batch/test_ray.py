@@ -207,8 +207,8 @@ def test_a_cluster_that_breaks_off_is_an_error_of_ours(fake_ray: Callable[..., A
 def test_without_room_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "import_module", lambda _: None)
     ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}])
-    with pytest.raises(Error, match=r"room for a worker \(cpus 2\)"):
-        module._Work(ray, {"num_cpus": 2}, (), 0)
+    with pytest.raises(Error, match="2 processors, 470 MB and 0 GPUs are wanted"):
+        module._Work(ray, RayCluster("local")._needs([FILM], 2), (), 0)
 
 
 def test_the_working_directory_is_given() -> None:

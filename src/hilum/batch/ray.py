@@ -122,10 +122,10 @@ class _Work:
         self._workers = workers or _room(ray, needs)
         self._data: Any = import_module("ray.data")
         if not self._workers:
-            said = ", ".join(f"{name.removeprefix('num_')} {value:g}" for name, value in needs.items())
             raise Error(
-                f"No machine of the Ray cluster has room for a worker ({said}). Free one, or say with --workers how "
-                "many to wait for."
+                f"No machine of the Ray cluster has room for a worker: {needs['num_cpus']:g} processors, "
+                f"{needs['memory'] / _MEGABYTE:.0f} MB and {needs.get('num_gpus', 0):g} GPUs are wanted. Free one, or "
+                "say with --workers how many to wait for."
             )
 
     def each(self, entries: Mapping[int, AnyEntry]) -> Generator[tuple[int, Outcome]]:

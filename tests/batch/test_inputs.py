@@ -10,9 +10,8 @@ import pytest
 
 from hilum.batch.inputs import cohort_of, place_of, stamp_of
 from hilum.errors import ReadError
-from hilum.geometry import VolumeGrid
+from hilum.geometry import PlaneGrid, VolumeGrid
 from hilum.image import Image, Quantity
-from hilum.phantom import sample_film
 from hilum.phantom.dicom import write_dicom
 from hilum.phantom.dicom_series import write_series
 from hilum.provenance import Source
@@ -133,7 +132,8 @@ def test_an_archive_of_studies_and_films_in_folders_of_their_own(tmp_path: Path)
         image = Image(noise, grid, Quantity.HOUNSFIELD, Source(f"phantom {seed}", f"{seed}" * 64))
         write_series(image, tmp_path / patient / f"study {seed}" / "series")
     (tmp_path / "p2" / "film").mkdir()
-    write_dicom(sample_film(1, shape=(64, 65)).image, tmp_path / "p2" / "film" / "a.dcm")
+    film = Image(np.zeros((64, 65), np.uint8), PlaneGrid((64, 65)), Quantity.RADIOGRAPH, Source("film", "0" * 64))
+    write_dicom(film, tmp_path / "p2" / "film" / "a.dcm")
     entries = cohort_of([tmp_path], SETTINGS).entries
     assert len({entry.name for entry in entries}) == len({place_of(entry) for entry in entries}) == 4
     assert [entry.study is None for entry in entries] == [False, False, True, False]

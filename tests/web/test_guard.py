@@ -8,7 +8,8 @@ import httpx
 import pytest
 from starlette.datastructures import Headers
 
-from hilum.web.security import HEADERS, host_allowed, same_origin
+from hilum.web.routes import pages
+from hilum.web.security import HEADERS, host_allowed, same_origin, token_in
 
 from .serving import Served, serving
 
@@ -215,3 +216,40 @@ def test_a_defect_is_told_without_its_insides(served, monkeypatch, caplog) -> No
     assert answer.json()["code"] == "internal-error"
     assert "secret" not in answer.text
     assert "a secret of the inside" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A service with a page of two files."""
+    static = tmp_path_factory.mktemp("static")
+    (static / "assets").mkdir()
+    (static / "index.html").write_text("<title>Reader</title>", encoding="utf-8")
+    (static / "assets" / "x-1a2b.js").write_text("1", encoding="utf-8")
+    (static / "secret.txt").write_text("not to be served", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "STATIC", static)
+        with serving(tmp_path_factory.mktemp("reader"), works=False) as made:
+            yield made
+
+
+def test_the_page_is_asked_for_anew_and_its_files_are_kept(built) -> None:
+    with built.client() as client:
+        page, script = client.get("/"), client.get("/assets/x-1a2b.js")
+        assert (page.text, page.headers["Cache-Control"]) == ("<title>Reader</title>", "no-cache")
+        assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert script.headers["Content-Type"].startswith("text/javascript")
+        for path in ("/secret.txt", "/assets/../secret.txt", "/assets/%2e%2e/secret.txt"):
+            assert client.get(path).status_code == 404
+
+
+def test_an_installation_without_the_page_says_how_to_build_it(client, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(pages, "STATIC", tmp_path)
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "make frontend" in answer.text
+
+
+def test_cookies_that_cannot_be_read_are_none() -> None:
+    assert token_in(Headers({"cookie": "hilum_session=abc; other=1"})) == "abc"
+    for broken in ("", "=;;=", 'a b"c=\\', "hilum_session", "x" * 5000):
+        assert token_in(Headers({"cookie": broken})) == ""

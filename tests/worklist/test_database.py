@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from hilum.errors import SettingsError
+from hilum.errors import MissingExtra, SettingsError
 from hilum.worklist import AuditEntry, Database, ReaderScore, SignOff, Study, Version
 from hilum.worklist.database import database_url as url_of
 from hilum.worklist.models import Base
@@ -205,3 +206,9 @@ def test_a_url_that_cannot_be_used(url, said) -> None:
         Database(url)
     assert "web.database" in str(told.value)
     assert "secret" not in str(told.value)
+
+
+def test_postgresql_without_its_driver_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match=r"hilum\[postgresql\]"):
+        Database("postgres://hilum@localhost/name")

@@ -124,6 +124,7 @@ def test_colours_are_chosen_and_kept(opened: Opened, reader: str) -> None:
 def test_a_film_is_chosen_and_read_by_keyboard(opened: Opened, reader: str, tmp_path: Path) -> None:
     """The keyboard alone: to the button, and to the picture."""
     page = opened(reader)
+    page.on("filechooser", lambda _: None)  # from here on the page is told not to open the system's own
     page.goto("/")
     path = write_dicom(sample_film(7, severity=0.4, shape=(131, 128)), tmp_path / "keys.dcm")
     page.get_by_role("button", name="Choose files").focus()

@@ -20,5 +20,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 2500, // NiiVue, loaded by the pages that show images
   },
   // `npm run dev` beside a running `hilum serve`
-  server: { proxy: { "/api": "http://127.0.0.1:8042" } },
+  server: { proxy: { "/api": "http://127.0.0.1:8470" } },
 });

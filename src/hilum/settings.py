@@ -67,7 +67,7 @@ class RuntimeSettings:
     engine : inference engine; ``auto`` takes what the committed benchmark found best, for few films and for many
     precision : arithmetic of the engine; ``auto`` takes bfloat16 where the processor has it, else float32
     threads : threads of one inference; 0 means all cores
-    workers : films in work at once; 0 means one a core
+    workers : films in work at once; 0 means one a core, if the free memory has room for them
     """
 
     engine: Literal["auto", "openvino", "onnxruntime"] = "auto"

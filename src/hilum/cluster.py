@@ -40,9 +40,9 @@ def on_cluster(address: str, *, cpus: int | None = None) -> Generator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    where: dict[str, Any] = {"num_cpus": cpus} if address == LOCAL else {"address": address}
+    own: dict[str, Any] = {"num_cpus": cpus} if address == LOCAL else {}
     try:
-        ray.init(**where, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        ray.init(address, **own, include_dashboard=False, log_to_driver=False, configure_logging=False)
     except (ConnectionError, ValueError) as error:
         raise Error(f"Cannot reach the Ray cluster at {address!r}: {error}") from error
     try:

@@ -148,12 +148,31 @@ def test_without_ray_the_extra_is_named(output: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_cluster_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    def init(**_: object) -> None:
-        raise ConnectionError("nobody answers")
+    def init(address: str, **_: object) -> None:
+        raise ConnectionError(f"nobody answers at {address}")
 
     monkeypatch.setattr(cluster, "import_module", lambda _: SimpleNamespace(is_initialized=lambda: False, init=init))
-    with pytest.raises(Error, match="Cannot reach the Ray cluster at 'there:1'"), cluster.on_cluster("there:1"):
+    with (
+        pytest.raises(Error, match=r"Cannot reach .* 'there:1': nobody answers at there:1"),
+        cluster.on_cluster("there:1"),
+    ):
         pass
+
+
+@pytest.mark.parametrize(("address", "own"), [("auto", {}), ("local", {"num_cpus": 7})])
+def test_processors_are_those_of_a_cluster_of_its_own(
+    address: str, own: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def init(address: str, **options: Any) -> None:
+        asked.append((address, {name: options[name] for name in options if name.startswith("num")}))
+
+    ray = SimpleNamespace(is_initialized=lambda: bool(asked), init=init, shutdown=lambda: asked.append("ended"))
+    monkeypatch.setattr(cluster, "import_module", lambda _: ray)
+    with cluster.on_cluster(address, cpus=7), cluster.on_cluster(address, cpus=7):
+        assert asked == [(address, own)]
+    assert asked == [(address, own), "ended"]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from hilum.phantom import sample_film, write_dicom
+from hilum.phantom import Lesion, default_grid, sample_film, thorax, write_dicom, write_series
 from hilum.settings import Settings, WebSettings
 from hilum.web.serve import put_user
 from hilum.writers import write
@@ -241,6 +241,47 @@ def test_a_film_in_dicom_gets_a_pseudonym_and_no_date(client, tmp_path):
     assert made["patient"].startswith("P-")
     assert again["patient"] == made["patient"]
     assert made["date"] is None
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory) -> list[Path]:
+    lesion = Lesion("consolidation", "left-lower", 200, seed=5)
+    source = thorax(5, grid=default_grid(5, spacing_mm=(8.0, 5.0, 5.0)), lesions=[lesion])
+    return list(write_series(source, tmp_path_factory.mktemp("series")))
+
+
+@pytest.mark.slow
+def test_a_ct_series_is_one_study_in_a_folder_and_in_a_zip(client, served, series):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in series:
+            archive.write(path, f"visit/series 1/{path.name}")
+    folder = [(f"visit/{path.name}", path.read_bytes()) for path in series]
+    (one,), (same,) = uploaded(client, *folder), uploaded(client, ("visit.zip", packed.getvalue()))
+    for made in (one, same):
+        assert len(list(served.app.state.store.upload(made["id"]).rglob("*.*"))) == len(series)
+    client.delete(f"/api/v1/studies/{same['id']}")
+    ct = ended(client, one["id"])
+    assert (ct["state"], ct["modality"], ct["image"]["kind"]) == ("done", "CT", "volume")
+    study = ct["id"]
+    pixels, _ = array_at(client, ct["image"]["url"])
+    assert list(pixels.shape[::-1]) == ct["image"]["shape"]
+    lungs, like = layer(client, study, "lungs")
+    assert lungs.shape == pixels.shape
+    answer = client.post(
+        f"/api/v1/studies/{study}/versions",
+        data={"base": "0"},
+        files={"lesions": ("lesions.nii.gz", drawn((lungs == 1).astype(np.uint8), like))},
+    )
+    assert answer.status_code == 201, answer.text
+    measures = client.get(f"/api/v1/studies/{study}/versions/1").json()["measures"]
+    whole = next(
+        each
+        for each in measures
+        if (each["id"], each["region"], each["structure"]) == ("volume", "right", "ground-glass")
+    )
+    assert whole["value"] > 500
+    assert whole["unit"] == "ml"
 
 
 def test_masks_are_corrected_scored_again_and_signed(film, tmp_path, database_url):

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from hilum.errors import Error, ReadError, code_of
+from hilum.errors import ReadError, code_of
 from hilum.readers import Entry, archive, find
 from hilum.readers.spots import Spot
 from hilum.settings import ReadSettings, Settings
 from hilum.worklist.identity import identity
 from hilum.worklist.store import SafePaths, Store
+from hilum.writers.whole import write_error
 
 HEADERS = (".mhd", ".nhdr", ".hdr")
 """Endings of files whose pixels may lie in another file beside them."""
@@ -122,7 +123,7 @@ def _admit(plan: _Plan, tree: Path, store: Store, settings: Settings) -> Found:
         try:
             for number, spot in enumerate(plan.spots):
                 files[paths.add(_name(spot, tree))] = _file(spot, part / str(number), settings.read)
-        except Error as error:
+        except ReadError as error:
             code, message, files = code_of(error), without(str(error), tree), {}
         for number, source in enumerate(plan.beside):
             link = part / f"beside-{number}"
@@ -142,5 +143,9 @@ def _file(spot: Spot, part: Path, settings: ReadSettings) -> Path:
     """A file of its own for a spot: itself, or what a zip file holds."""
     if spot.member is None:
         return spot.path
-    part.write_bytes(archive.load(spot.path, spot.member, settings).data)
+    content = archive.load(spot.path, spot.member, settings)
+    try:
+        part.write_bytes(content.data)
+    except OSError as error:
+        raise write_error(part, error) from error
     return part

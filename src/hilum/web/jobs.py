@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from importlib import import_module
 
+from anyio import CapacityLimiter
 from sqlalchemy import select, update
 
 from hilum.batch.heap import keep_memory
@@ -36,6 +37,12 @@ TOLD_SECONDS = 0.4
 IDLE_SECONDS = 30.0
 """So often a worker that nobody wakes looks for studies."""
 
+TROUBLE_SECONDS = 2.0
+"""That a worker waits when the worklist gives trouble."""
+
+GUESTS = 4
+"""Uploads and corrections that are worked on at once; more wait, and leave threads to other requests."""
+
 _SPANS = {"reading": (0.0, 0.08), "lungs": (0.08, 0.45), "lesions": (0.45, 0.88), "writing": (0.88, 1.0)}
 """Share of the whole at which each stage begins and ends."""
 
@@ -56,6 +63,8 @@ class Jobs:
         self._threads: list[threading.Thread] = []
         self.volumes = threading.Lock()
         """Held while a volume is in memory."""
+        self.guests = CapacityLimiter(GUESTS)
+        """Of the threads that uploads and corrections are worked on in."""
 
     def start(self) -> None:
         """Put back into the queue what an earlier run was at, open the networks, and begin."""
@@ -97,6 +106,7 @@ class Jobs:
                     continue
             except Exception:
                 log.exception("the queue of studies could not be worked on")
+                self._stop.wait(TROUBLE_SECONDS)
             with self._wake:
                 if not self._stop.is_set() and not self._is_any_queued():
                     self._wake.wait(IDLE_SECONDS)

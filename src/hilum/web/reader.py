@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path as FilePath
-from typing import Annotated
+from typing import Annotated, ParamSpec, TypeVar
 
+from anyio import to_thread
 from fastapi import Depends, Path, Request
 from pydantic import StringConstraints
 from sqlalchemy.orm import Session
@@ -18,6 +21,9 @@ from hilum.worklist.store import Store
 from .errors import ApiError
 from .intake import without
 from .jobs import Jobs
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
 
 StudyId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 """Type of a route's parameter: the id of a study."""
@@ -40,6 +46,10 @@ class Reader:
     store: Store
     settings: Settings
     jobs: Jobs
+
+    async def apart(self, work: Callable[Given, Made], *given: Given.args, **named: Given.kwargs) -> Made:
+        """What work gives that takes its time, in one of a few threads that are there for it."""
+        return await to_thread.run_sync(partial(work, *given, **named), limiter=self.jobs.guests)
 
     def room(self) -> int:
         """Bytes that the folder may still take."""

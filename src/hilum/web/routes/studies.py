@@ -123,7 +123,7 @@ async def upload(request: Request, visitor: CurrentVisitor, reader: ReaderOf) ->
         if not form.files:
             raise ApiError(422, "no-files", "The upload holds no file. Send at least one, in the field 'files'.")
         told = _told(form)
-        found = await run_in_threadpool(take_in, part, store, reader.settings)
+        found = await reader.apart(take_in, part, store, reader.settings)
     store.used_bytes(form.size)
     made = await run_in_threadpool(_enter, reader, visitor, found, told, form)
     reader.jobs.wake()

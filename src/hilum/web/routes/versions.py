@@ -185,7 +185,7 @@ async def add_version(
         base, note = _base(form), form.fields.get("note", "")[:2000]
         if form.file("lungs") is None and form.file("lesions") is None:
             raise ApiError(422, "no-masks", "The correction brings no mask. Send 'lungs', 'lesions' or both, as NIfTI.")
-        made, summary = await run_in_threadpool(_corrected, reader, study_id, base, form, part)
+        made, summary = await reader.apart(_corrected, reader, study_id, base, form, part)
         row = Version(
             study_id=study_id,
             number=0,

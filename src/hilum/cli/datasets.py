@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import click
 
-COMMANDS = ("list", "fetch", "read", "harmonise", "explore", "split", "audit", "mix", "annotate")
+COMMANDS = ("list", "fetch", "read", "import", "harmonise", "explore", "split", "audit", "mix", "annotate", "export")
 """Subcommands in the order of the help; each is ``command`` in the module ``datasets_<name>`` of this package."""
 
 

@@ -1,0 +1,1 @@
+"""Outlines of annotation tools: COCO and VIA, polygons and run lengths, to masks and from them."""

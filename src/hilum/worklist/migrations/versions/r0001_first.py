@@ -13,6 +13,17 @@ depends_on = None
 
 def upgrade() -> None:
     """Make them."""
+    _audit()
+    _study()
+    _user_account()
+    _session()
+    _version()
+    _reader_score()
+    _sign_off()
+
+
+def _audit() -> None:
+    """Who did what."""
     op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -26,6 +37,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_study_id", "audit", ["study_id"])
     op.create_index("ix_audit_time", "audit", ["time"])
+
+
+def _study() -> None:
+    """Films and CT series."""
     op.create_table(
         "study",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -54,6 +69,10 @@ def upgrade() -> None:
     op.create_index("ix_study_patient_date", "study", ["patient", "date"])
     op.create_index("ix_study_severity", "study", ["severity"])
     op.create_index("ix_study_state_created", "study", ["state", "created"])
+
+
+def _user_account() -> None:
+    """Who may log in."""
     op.create_table(
         "user_account",
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -63,6 +82,10 @@ def upgrade() -> None:
         sa.Column("disabled", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_user_account"),
     )
+
+
+def _session() -> None:
+    """Logins."""
     op.create_table(
         "session",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
@@ -75,6 +98,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_hash", name="pk_session"),
     )
     op.create_index("ix_session_user", "session", ["user"])
+
+
+def _version() -> None:
+    """Masks and their scores."""
     op.create_table(
         "version",
         sa.Column("study_id", sa.String(length=32), nullable=False),
@@ -89,6 +116,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_version_study_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("study_id", "number", name="pk_version"),
     )
+
+
+def _reader_score() -> None:
+    """Scores by readers."""
     op.create_table(
         "reader_score",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -108,6 +139,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_reader_score"),
     )
     op.create_index("ix_reader_score_study_id_score", "reader_score", ["study_id", "score"])
+
+
+def _sign_off() -> None:
+    """Sign-offs."""
     op.create_table(
         "sign_off",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { maskFile, toDisplay } from "../src/viewer/nifti.ts";
+import { laidFlat, maskFile, toDisplay } from "../src/viewer/nifti.ts";
 import { fill, joined, polygon, redo, stroke, undo } from "../src/viewer/paint.ts";
 
 const anywhere = () => true;
@@ -125,4 +125,20 @@ test("a mask is written as it was read, whichever way its axes run, behind the i
     assert.equal(new DataView(bytes.buffer).getInt16(70, true), 2); // uint8
     assert.equal(new DataView(bytes.buffer).getFloat32(112, true), 1); // as they are
   }
+});
+
+test("a film laid flat has the head where the front was, and nothing else changes", () => {
+  const film = new ArrayBuffer(400);
+  const header = new DataView(film);
+  const rows = [
+    [-1, 0, 0, 5],
+    [0, 0, -2, 6],
+    [0, -3, 0, 7],
+  ];
+  rows.flat().forEach((value, i) => header.setFloat32(280 + 4 * i, value, true));
+  const flat = laidFlat(film);
+  const read = (buffer) => Array.from({ length: 12 }, (_, i) => new DataView(buffer).getFloat32(280 + 4 * i, true) + 0);
+  assert.deepEqual(read(flat), [-1, 0, 0, 5, 0, -3, 0, 7, 0, 0, 2, -6]);
+  assert.deepEqual(read(film), rows.flat());
+  assert.deepEqual(new Uint8Array(flat, 348), new Uint8Array(film, 348));
 });

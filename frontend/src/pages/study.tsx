@@ -11,7 +11,7 @@ import { Files, Findings, Measures } from "../study/results";
 import { Scores } from "../study/scores";
 import { Versions } from "../study/versions";
 import type { StudyDetail } from "../types";
-import { Viewer } from "../viewer";
+import { Viewer, warm } from "../viewer";
 
 interface StudyPageProps {
   id: string;
@@ -19,6 +19,8 @@ interface StudyPageProps {
 
 /** Milliseconds until a study that is being read is looked at again. */
 const SOON = 250;
+
+warm(); // while the study is asked for, or before it is gone to
 
 export function StudyPage({ id }: StudyPageProps) {
   const { value: study, trouble, reload } = useLoaded(() => askStudy(id), id, pause);

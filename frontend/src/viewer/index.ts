@@ -1,1 +1,2 @@
+export { warm } from "./engine";
 export { Viewer, type ViewerProps } from "./viewer";

@@ -2,8 +2,9 @@
 // The mask's header is the image's own, byte by byte, but for the type of its numbers: nothing is computed anew.
 
 const HEADER = 352; // of NIfTI-1: 348 bytes, and four that say that no extensions follow
-const AT = { datatype: 70, bits: 72, offset: 108, slope: 112, intercept: 116, max: 124, min: 128 };
+const AT = { datatype: 70, bits: 72, offset: 108, slope: 112, intercept: 116, max: 124, min: 128, qform: 252, rows: 280 };
 const UINT8 = 2;
+const ROW = 16; // bytes of a row of the affine
 
 /** How the display's voxels (x to the right, y to the front, z to the head) lie in the file's order. */
 export interface Order {
@@ -23,6 +24,23 @@ export async function fetchNifti(url: string, signal: AbortSignal): Promise<Arra
   const head = new Uint8Array(bytes, 0, Math.min(2, bytes.byteLength));
   if (head[0] !== 0x1f || head[1] !== 0x8b) return bytes;
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
+/**
+ * A film lies in its file as if it stood in the patient, one slice thick from front to back. Laid flat, head to the
+ * front, it is drawn in one piece; standing, a graphics card draws it row by row. For the display only.
+ */
+export function laidFlat(film: ArrayBuffer): ArrayBuffer {
+  const bytes = new Uint8Array(film.slice(0));
+  const header = new DataView(bytes.buffer);
+  const [frontward, headward] = [AT.rows + ROW, AT.rows + 2 * ROW];
+  for (let column = 0; column < ROW; column += 4) {
+    const front = header.getFloat32(frontward + column, true);
+    header.setFloat32(frontward + column, header.getFloat32(headward + column, true), true);
+    header.setFloat32(headward + column, -front, true);
+  }
+  header.setInt16(AT.qform, 0, true);
+  return bytes.buffer;
 }
 
 /** The numbers of a label map, in the display's order. */

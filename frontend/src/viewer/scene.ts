@@ -1,10 +1,11 @@
 // The picture: everything that touches NiiVue. Positions are voxels of the display's order (x to the patient's right,
-// y to the front, z to the head; see nifti.ts), and everything but loading happens in the browser.
+// y to the front, z to the head; a film lies flat, y to the head), and everything but loading happens in the browser.
 
-import { DRAG_MODE, type NVImage, Niivue, NVImage as Volume, SLICE_TYPE } from "@niivue/niivue";
+import { type Niivue, type NVImage, NVImage as Volume, SLICE_TYPE } from "@niivue/niivue";
 
 import type { Layer } from "../types";
-import { fetchNifti, type Order } from "./nifti";
+import { discard, type Engine, take } from "./engine";
+import { fetchNifti, laidFlat, type Order } from "./nifti";
 import type { Axis, Canvas, Change, Plane } from "./paint";
 import { presets, type Range } from "./windows";
 
@@ -31,9 +32,6 @@ const SLICE_OF: Record<Axis, SLICE_TYPE> = { 2: SLICE_TYPE.AXIAL, 1: SLICE_TYPE.
 /** Thickness of the crosshair */
 const CROSS_MM = 1.6;
 
-/** NiiVue's number for planes in two rows of two */
-const GRID = 2;
-
 /** NIfTI's code of numbers that name structures; NiiVue outlines those only. */
 const LABELS = 1002;
 
@@ -51,26 +49,9 @@ export interface Events {
   windowed: (range: Range) => void;
 }
 
-/** Draws once a frame, however often it is asked to: NiiVue asks at every change. */
-class Calm extends Niivue {
-  private asked = 0;
-
-  override drawScene(): void {
-    this.asked ||= requestAnimationFrame(() => {
-      this.asked = 0;
-      super.drawScene();
-    });
-  }
-
-  override cleanup(): void {
-    cancelAnimationFrame(this.asked);
-    super.cleanup();
-  }
-}
-
 export class Scene {
   private constructor(
-    private readonly nv: Niivue,
+    private readonly engine: Engine,
     readonly kind: Kind,
     private readonly image: NVImage,
     /** The image's first bytes, which a mask on its grid begins with too */
@@ -80,16 +61,17 @@ export class Scene {
   /** By address: a layer of another version is another layer */
   private readonly layers = new Map<string, NVImage>();
 
-  /** Draws an image into a canvas; `signal` ends the loading. */
-  static async open(canvas: HTMLCanvasElement, kind: Kind, url: string, events: Events, signal: AbortSignal): Promise<Scene> {
-    const bytes = fetchNifti(url, signal);
-    const nv = niivue(kind);
-    await nv.attachToCanvas(canvas);
-    nv.setMultiplanarLayout(GRID);
-    canvas.tabIndex = -1; // the frame round it takes the keys
-    const image = await Volume.loadFromUrl({ url: await bytes, name: "image.nii", colormap: "gray" });
+  /** Draws an image on a stage; `signal` ends the loading. */
+  static async open(stage: HTMLElement, kind: Kind, url: string, events: Events, signal: AbortSignal): Promise<Scene> {
+    const bytes = await fetchNifti(url, signal);
+    const image = await Volume.loadFromUrl({ url: placed(kind, bytes), name: "image.nii", colormap: "gray" });
+    const engine = await take(kind);
+    if (signal.aborted) discard(engine);
     signal.throwIfAborted();
-    const scene = new Scene(nv, kind, image, (await bytes).slice(0, 352));
+    const { nv, holder } = engine;
+    stage.prepend(holder);
+    nv.resizeListener();
+    const scene = new Scene(engine, kind, image, bytes.slice(0, 352));
     nv.onLocationChange = () => {
       const at = scene.at();
       events.moved(at, scene.value(at));
@@ -97,14 +79,17 @@ export class Scene {
     nv.onIntensityChange = () => events.windowed(scene.window);
     const [first] = presets(kind);
     if (first) scene.grey(first.range(scene.auto, scene.full));
-    scene.show(kind === "film" ? "coronal" : "planes");
+    scene.show(kind === "film" ? "axial" : "planes");
     scene.redraw();
     return scene;
   }
 
   close(): void {
-    this.nv.cleanup();
-    this.nv.gl.getExtension("WEBGL_lose_context")?.loseContext();
+    discard(this.engine);
+  }
+
+  private get nv(): Niivue {
+    return this.engine.nv;
   }
 
   /** Display size along x, y, z. */
@@ -157,7 +142,7 @@ export class Scene {
 
   /** Fetches a layer, not shown yet; false if it does not lie on the image's grid. */
   async load(layer: Layer, signal: AbortSignal): Promise<boolean> {
-    const url = await fetchNifti(layer.url, signal);
+    const url = placed(this.kind, await fetchNifti(layer.url, signal));
     const made = await Volume.loadFromUrl({ url, name: `${layer.name}.nii`, opacity: 0 });
     signal.throwIfAborted();
     if (made.hdr?.dims.slice(1, 4).join() !== this.image.hdr?.dims.slice(1, 4).join()) return false;
@@ -337,36 +322,7 @@ export class Scene {
   }
 }
 
-function niivue(kind: Kind): Niivue {
-  const nv = new Calm({
-    logLevel: "error",
-    loadingText: "",
-    dragAndDropEnabled: false,
-    isRadiologicalConvention: true, // the patient's right at the picture's left
-    sagittalNoseLeft: true,
-    isAntiAlias: false,
-    showAllOrientationMarkers: kind === "volume",
-    crosshairColor: [0.4, 0.75, 1, 0.7],
-    crosshairWidthUnit: "mm",
-    fontColor: new Float32Array([1, 1, 1, 1]),
-    multiplanarPadPixels: 6,
-    multiplanarForceRender: true, // the fourth place is for 3D
-    invertScrollDirection: true, // down is to the feet, as Page down is
-    show3Dcrosshair: false,
-    viewModeHotKey: "",
-    clipPlaneHotKey: "",
-    cycleClipPlaneHotKey: "",
-    isForceMouseClickToVoxelCenters: true,
-  });
-  nv.setMouseEventConfig({
-    leftButton: { primary: kind === "film" ? DRAG_MODE.pan : DRAG_MODE.crosshair, withShift: DRAG_MODE.pan },
-    rightButton: DRAG_MODE.windowing,
-    centerButton: DRAG_MODE.pan,
-  });
-  nv.scene.renderAzimuth = 160; // nearly from the front
-  nv.scene.renderElevation = 12;
-  return nv;
-}
+const placed = (kind: Kind, bytes: ArrayBuffer) => (kind === "film" ? laidFlat(bytes) : bytes);
 
 /** A layer's colours as NiiVue takes them: nothing at 0, then each label in its own. */
 function colours({ labels }: Layer) {

@@ -9,7 +9,8 @@ import type { Scene, View, Voxel } from "./scene";
 import type { Drawing } from "./use-drawing";
 
 interface StageProps {
-  canvas: RefObject<HTMLCanvasElement>;
+  /** The stage itself, which the picture is put on */
+  frame: RefObject<HTMLDivElement>;
   scene: Scene | null;
   drawing: Drawing | null;
   view: View;
@@ -22,8 +23,7 @@ interface Spot {
   at: Voxel;
 }
 
-export function Stage({ canvas, scene, drawing, view, name, keys }: StageProps) {
-  const frame = useRef<HTMLDivElement>(null);
+export function Stage({ frame, scene, drawing, view, name, keys }: StageProps) {
   const sheet = useRef<HTMLCanvasElement>(null);
   const last = useRef<Spot | null>(null);
   const [spot, setSpot] = useState<Spot | null>(null); // under the pointer, or where the keys have gone
@@ -95,7 +95,12 @@ export function Stage({ canvas, scene, drawing, view, name, keys }: StageProps) 
       aria-describedby="viewer-keys"
       onWheelCapture={turnWheel}
     >
-      <canvas class="picture" ref={canvas} />
+      {scene?.kind === "film" && (
+        <>
+          <span class="mark right">R</span>
+          <span class="mark left">L</span>
+        </>
+      )}
       <canvas
         class={armed ? "sheet armed" : "sheet"}
         ref={sheet}

@@ -1,4 +1,4 @@
-// The scene of an image: opened in a canvas when there is one, closed when the page is left.
+// The scene of an image: opened on the stage when there is one, closed when the page is left.
 
 import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -18,7 +18,7 @@ export interface SceneState {
   setWindow: (range: Range) => void;
 }
 
-export function useScene(canvas: RefObject<HTMLCanvasElement>, image: StudyImage | null): SceneState {
+export function useScene(stage: RefObject<HTMLElement>, image: StudyImage | null): SceneState {
   const [scene, setScene] = useState<Scene | null>(null);
   const [trouble, setTrouble] = useState("");
   const [spot, setSpot] = useState<{ at: Voxel; value: number | null }>({ at: [0, 0, 0], value: null });
@@ -27,11 +27,11 @@ export function useScene(canvas: RefObject<HTMLCanvasElement>, image: StudyImage
   const kind = image?.kind;
 
   useEffect(() => {
-    if (!canvas.current || !url || !kind) return;
+    if (!stage.current || !url || !kind) return;
     const ending = new AbortController();
     let opened: Scene | null = null;
     const events = { moved: (at: Voxel, value: number) => setSpot({ at, value }), windowed: setRange };
-    Scene.open(canvas.current, kind, url, events, ending.signal).then(
+    Scene.open(stage.current, kind, url, events, ending.signal).then(
       (made) => {
         opened = made;
         if (ending.signal.aborted) {
@@ -49,7 +49,7 @@ export function useScene(canvas: RefObject<HTMLCanvasElement>, image: StudyImage
       setScene(null);
       opened?.close();
     };
-  }, [canvas, url, kind]);
+  }, [stage, url, kind]);
 
   const setWindow = (range: Range) => {
     if (!scene) return;

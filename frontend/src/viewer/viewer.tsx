@@ -29,10 +29,10 @@ export interface ViewerProps {
 const AXES: Partial<Record<View, 0 | 1 | 2>> = { planes: 2, axial: 2, coronal: 1, sagittal: 0 };
 
 export function Viewer({ study, version, readOnly = false, save }: ViewerProps) {
-  const canvas = useRef<HTMLCanvasElement>(null);
+  const stage = useRef<HTMLDivElement>(null);
   const image = study.image;
   const film = image?.kind === "film";
-  const seen = useScene(canvas, image);
+  const seen = useScene(stage, image);
   const { scene } = seen;
   const [view, setView] = useState<View>("planes");
   const [inverted, setInverted] = useState(false);
@@ -49,14 +49,14 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
     setSheets(null);
     return () => ending.current.abort();
   }, [scene, version]);
-  useEffect(() => scene?.show(film ? "coronal" : view), [scene, film, view]);
+  useEffect(() => scene?.show(film ? "axial" : view), [scene, film, view]);
   useEffect(() => scene?.invert(inverted), [scene, inverted]);
   const drawn = drawing && layers.shown.find(({ layer }) => layer.name === drawing.target);
   useEffect(() => {
     if (drawn) scene?.drawOpacity(veiled ? 0 : Math.max(0.3, drawn.opacity), outlined);
   }, [scene, drawn, veiled, outlined]);
 
-  const axis = film ? 1 : (AXES[view] ?? null);
+  const axis = film ? 2 : (AXES[view] ?? null);
   const scroll = (steps: number) => {
     if (!scene || axis === null) return;
     if (film) scene.zoom(steps > 0 ? 0.8 : 1.25);
@@ -96,7 +96,7 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
         />
       )}
       <Stage
-        canvas={canvas}
+        frame={stage}
         scene={scene}
         drawing={drawing}
         view={view}

@@ -31,7 +31,7 @@ def on_cluster(address: str, *, cpus: int | None = None) -> Generator[Any]:
     MissingExtra
         Ray is not installed.
     Error
-        The cluster cannot be reached.
+        The cluster cannot be reached or started.
     """
     try:
         ray: Any = import_module("ray")
@@ -43,8 +43,9 @@ def on_cluster(address: str, *, cpus: int | None = None) -> Generator[Any]:
     own: dict[str, Any] = {"num_cpus": cpus} if address == LOCAL else {}
     try:
         ray.init(address, **own, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, ValueError) as error:
-        raise Error(f"Cannot reach the Ray cluster at {address!r}: {error}") from error
+    except Exception as error:  # Ray raises bare ones, too, when a cluster does not start in time
+        verb = "start" if address == LOCAL else "reach"
+        raise Error(f"Cannot {verb} the Ray cluster {address!r}: {error}") from error
     try:
         yield ray
     finally:

@@ -147,15 +147,14 @@ def test_without_ray_the_extra_is_named(output: Path, monkeypatch: pytest.Monkey
     assert list(RayCluster("local")([], output, Settings(), record=print)) == []
 
 
-def test_a_cluster_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("address", "verb"), [("there:1", "reach"), ("local", "start")])
+def test_a_cluster_that_is_not_there(address: str, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def init(address: str, **_: object) -> None:
-        raise ConnectionError(f"nobody answers at {address}")
+        raise Exception(f"nobody answers at {address}")
 
     monkeypatch.setattr(cluster, "import_module", lambda _: SimpleNamespace(is_initialized=lambda: False, init=init))
-    with (
-        pytest.raises(Error, match=r"Cannot reach .* 'there:1': nobody answers at there:1"),
-        cluster.on_cluster("there:1"),
-    ):
+    message = f"Cannot {verb} the Ray cluster '{address}': nobody answers at {address}"
+    with pytest.raises(Error, match=message), cluster.on_cluster(address):
         pass
 
 

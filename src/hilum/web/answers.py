@@ -82,17 +82,20 @@ class StudyPage(Studies):
     counts: dict[str, int]
 
 
-class VersionOut(BaseModel):
-    """A version of a study; ``warnings`` are sentences."""
-
+class _Version(BaseModel):
     number: int
     parent: int | None
     author: str
     created: datetime
     note: str
     method: Literal["hilum", "corrected"]
-    scores: dict[str, float | None]
     warnings: list[str]
+
+
+class VersionOut(_Version):
+    """A version of a study; ``warnings`` are sentences."""
+
+    scores: dict[str, float | None]
 
 
 class ReaderScoreOut(_Row):
@@ -178,16 +181,9 @@ class MeasureOut(BaseModel):
     reason: str
 
 
-class VersionDetail(BaseModel):
+class VersionDetail(_Version):
     """A version with everything that was measured."""
 
-    number: int
-    parent: int | None
-    author: str
-    created: datetime
-    note: str
-    method: Literal["hilum", "corrected"]
-    warnings: list[str]
     scores: list[ScoreOut]
     measures: list[MeasureOut]
     findings: list[FindingOut]

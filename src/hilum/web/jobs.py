@@ -70,9 +70,8 @@ class Jobs:
         """Put back into the queue what an earlier run was at, open the networks, and begin."""
         keep_memory()
         with self._database.writing() as session:
-            session.execute(
-                update(Study).where(Study.state == "running").values(state="queued", stage="", progress=0.0)
-            )
+            ours = update(Study).where(Study.state == "running", Study.origin != "node")
+            session.execute(ours.values(state="queued", stage="", progress=0.0))
         for number in range(max(1, self._settings.web.workers)):
             thread = threading.Thread(target=self._run, name=f"study-{number}", daemon=True)
             thread.start()

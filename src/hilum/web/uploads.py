@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from hilum.provenance import Json
 from hilum.worklist.store import SafePaths
 
 from .errors import ApiError
@@ -48,6 +49,23 @@ class Received:
     def file(self, name: str) -> Path | None:
         """The file of a field; None if there is none."""
         return next((self.files[path] for path, each in self.names.items() if each == name), None)
+
+
+def described(required: str, **fields: Json) -> dict[str, Json]:
+    """What OpenAPI is told of a route that takes a form by :func:`receive`.
+
+    Parameters
+    ----------
+    required : the field that has to be there
+    fields : JSON Schema by name
+    """
+    form: Json = {"type": "object", "required": [required], "properties": fields}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
+
+
+def a_file(description: str) -> Json:
+    """The schema of a field that is a file."""
+    return {"type": "string", "format": "binary", "description": description}
 
 
 async def receive(request: Request, folder: Path, *, left: int) -> Received:

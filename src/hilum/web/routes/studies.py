@@ -18,7 +18,7 @@ from hilum.web.downloads import file_response
 from hilum.web.errors import ApiError
 from hilum.web.intake import Found, take_in
 from hilum.web.reader import Reader, ReaderOf, ShortText, StudyId, Text, study_row
-from hilum.web.uploads import Received, receive
+from hilum.web.uploads import Received, a_file, described, receive
 from hilum.web.users import CurrentVisitor, Visitor, Worklist
 from hilum.worklist import Study
 from hilum.worklist.results import THUMBNAIL_FILE
@@ -26,26 +26,14 @@ from hilum.worklist.store import LAYERS
 
 router = APIRouter(tags=["studies"])
 
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["files"],
-                    "properties": {
-                        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "patient": {"type": "string", "maxLength": 100},
-                        "date": {"type": "string", "description": "ISO date; empty for none"},
-                        "note": {"type": "string", "maxLength": 2000},
-                        "origin": {"type": "string", "enum": ["upload", "client"]},
-                    },
-                }
-            }
-        },
-    }
-}
+_FORM = described(
+    "files",
+    files={"type": "array", "items": a_file("a film, a slice, a volume, or a zip file of these")},
+    patient={"type": "string", "maxLength": 100},
+    date={"type": "string", "description": "ISO date; empty for none"},
+    note={"type": "string", "maxLength": 2000},
+    origin={"type": "string", "enum": ["upload", "client"]},
+)
 
 _SORTED_BY = {
     "created": Study.created,

@@ -19,7 +19,7 @@ from hilum.web.downloads import file_response, zipped
 from hilum.web.errors import ApiError
 from hilum.web.intake import entry_of
 from hilum.web.reader import Number, Reader, ReaderOf, StudyId, in_words, study_row, version_row
-from hilum.web.uploads import Received, receive
+from hilum.web.uploads import Received, a_file, described, receive
 from hilum.web.users import CurrentVisitor, Visitor
 from hilum.worklist import Study, Version
 from hilum.worklist.layers import read_layers
@@ -28,29 +28,13 @@ from hilum.worklist.store import LAYERS, Store
 
 router = APIRouter(tags=["versions"])
 
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["base"],
-                    "properties": {
-                        "base": {"type": "integer", "minimum": 0},
-                        "lungs": {"type": "string", "format": "binary", "description": "NIfTI: 1 right, 2 left"},
-                        "lesions": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "NIfTI: 1 ground-glass, 2 consolidation, 3 effusion",
-                        },
-                        "note": {"type": "string", "maxLength": 2000},
-                    },
-                }
-            }
-        },
-    }
-}
+_FORM = described(
+    "base",
+    base={"type": "integer", "minimum": 0},
+    lungs=a_file("NIfTI: 1 right, 2 left"),
+    lesions=a_file("NIfTI: 1 ground-glass, 2 consolidation, 3 effusion"),
+    note={"type": "string", "maxLength": 2000},
+)
 
 FileName = Annotated[str, InPath(pattern=r"^\w[\w.-]{0,200}$")]
 LayerName = Annotated[str, InPath(pattern="^[a-z][a-z0-9-]{0,60}$")]

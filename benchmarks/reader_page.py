@@ -93,6 +93,7 @@ def main() -> None:
         folder = Path(temporary)
         with served(folder / "reader") as (reader, _), chromium() as browser:
             page = browser.new_page(base_url=reader.url, viewport={"width": 1280, "height": 800})
+            page.set_default_timeout(PATIENCE_MS)
             made = list(rows(page, folder, max(2, asked.times)))
             if asked.picture:
                 page.screenshot(path=asked.picture)

@@ -94,7 +94,13 @@ def test_another_word_is_refused(hook, project, monkeypatch):
 
 def test_the_lockfile_names_no_registry():
     lock = json.loads((ROOT / "frontend" / "package-lock.json").read_text())
-    packages = [entry for name, entry in lock["packages"].items() if name]
-    assert packages
-    assert [entry for entry in packages if "resolved" in entry] == []
-    assert [name for name, entry in lock["packages"].items() if name and "integrity" not in entry] == []
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert [name for name, entry in packages.items() if "resolved" in entry] == []
+    assert [name for name, entry in packages.items() if not (entry.get("version") and entry.get("integrity"))] == []
+
+
+def test_the_lockfile_is_whole_for_other_systems():
+    packages = json.loads((ROOT / "frontend" / "package-lock.json").read_text())["packages"]
+    optional = {name for entry in packages.values() for name in entry.get("optionalDependencies", {})}
+    assert "@esbuild/win32-x64" in optional
+    assert [name for name in sorted(optional) if f"node_modules/{name}" not in packages] == []

@@ -84,7 +84,10 @@ def test_what_goes_in_comes_out(database) -> None:
 def test_names_of_files_are_taken_whatever_they_are(database) -> None:
     with database.writing() as session:
         session.add(Study(id="f" * 32, name="a\0b\udcff" + 400 * "c"))
+        session.flush()
+        session.add(Version(study_id="f" * 32, number=0, author="ann", note="as\0is"))
     with database.reading() as session:
+        assert session.get_one(Version, ("f" * 32, 0)).note == "asis"
         assert session.get_one(Study, "f" * 32).name == "ab?" + 297 * "c"
 
 

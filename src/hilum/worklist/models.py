@@ -157,6 +157,11 @@ class Version(Base):
     scores: Mapped[Scores] = mapped_column(default=dict)
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
 
+    @validates("note")
+    def _fits(self, _: str, note: str) -> str:
+        """A note as every database takes it."""
+        return note.replace("\0", "")
+
 
 def _of_version() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["study_id", "version"], ["version.study_id", "version.number"], ondelete="CASCADE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -118,34 +119,34 @@ def _spots(entry: Entry) -> list[Spot]:
 def _admit(plan: _Plan, tree: Path, store: Store, settings: Settings) -> Found:
     """One study in the store; a zip file that does not hold what it states makes it a refused one."""
     with store.incoming() as part:
-        paths, files = SafePaths(), dict[str, Path]()
         code, message = "", ""
         try:
-            for number, spot in enumerate(plan.spots):
-                files[paths.add(_name(spot, tree))] = _file(spot, part / str(number), settings.read)
+            files = _gathered(plan, tree, part, settings.read)
         except ReadError as error:
             code, message, files = code_of(error), without(str(error), tree), {}
-        for number, source in enumerate(plan.beside):
-            link = part / f"beside-{number}"
-            os.link(source, link)
-            files[paths.add(source.relative_to(tree).as_posix())] = link
+        except OSError as error:
+            raise write_error(part, error) from error
         first = next(iter(files.values()), None)
         patient, day = ("", None) if first is None else identity(first, store, settings)
         return Found(store.admit(files), plan.name, patient, day, code, message)
 
 
+def _gathered(plan: _Plan, tree: Path, part: Path, settings: ReadSettings) -> dict[str, Path]:
+    """The files of a study by safe paths: those on disk where they are, those of zip files unpacked into ``part``."""
+    paths, files = SafePaths(), dict[str, Path]()
+    for number, spot in enumerate(plan.spots):
+        path = spot.path
+        if spot.member is not None:
+            path = part / f"member-{number}"
+            path.write_bytes(archive.load(spot.path, spot.member, settings).data)
+        files[paths.add(_name(spot, tree))] = path
+    for number, source in enumerate(plan.beside):
+        copy = part / f"beside-{number}"  # it may belong to several headers
+        shutil.copyfile(source, copy)
+        files[paths.add(source.relative_to(tree).as_posix())] = copy
+    return files
+
+
 def _name(spot: Spot, tree: Path) -> str:
     path = spot.path.relative_to(tree)
     return path.as_posix() if spot.member is None else f"{path.with_suffix('').as_posix()}/{spot.member}"
-
-
-def _file(spot: Spot, part: Path, settings: ReadSettings) -> Path:
-    """A file of its own for a spot: itself, or what a zip file holds."""
-    if spot.member is None:
-        return spot.path
-    content = archive.load(spot.path, spot.member, settings)
-    try:
-        part.write_bytes(content.data)
-    except OSError as error:
-        raise write_error(part, error) from error
-    return part

@@ -57,7 +57,7 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder = folder.absolute()
         self._studies, self._incoming = folder / "studies", folder / "incoming"
         self._counted: tuple[float, int] = (-_COUNT_SECONDS, 0)
         self._lock = Lock()

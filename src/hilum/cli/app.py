@@ -16,6 +16,7 @@ from hilum.errors import Error
 
 COMMANDS = (
     "analyse",
+    "detect",
     "batch",
     "report",
     "compare",

@@ -51,9 +51,7 @@ def test_a_header_takes_its_pixels_along(store, tree):
 
 
 def test_films_and_a_series_in_one_folder_are_studies_of_their_own(store, tree, film):
-    source = thorax(
-        5, grid=default_grid(5, spacing_mm=(20.0, 12.0, 12.0)), lesions=[Lesion("consolidation", "left-lower", 90)]
-    )
+    source = thorax(5, grid=default_grid(5, spacing_mm=(20.0, 12.0, 12.0)))
     series = write_series(source, tree / "visit" / "ct")
     path = write_dicom(film, tree / "visit" / "film.dcm")
     (tree / "visit" / "notes.txt").write_text("not looked at")

@@ -204,7 +204,7 @@ def version_out(row: Version) -> VersionOut:
 def study_detail(session: Session, row: Study, store: Store) -> StudyDetail:
     """A study with everything about it."""
     versions = session.scalars(select(Version).where(Version.study_id == row.id).order_by(Version.number)).all()
-    given = session.scalars(select(ReaderScore).where(ReaderScore.study_id == row.id).order_by(ReaderScore.id))
+    given = session.scalars(select(ReaderScore).where(ReaderScore.study_id == row.id).order_by(ReaderScore.id)).all()
     signed = sign_off_of(session, row.id)
     return StudyDetail.model_validate(
         {

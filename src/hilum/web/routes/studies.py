@@ -76,10 +76,10 @@ def studies(asked: Annotated[Asked, Query()], worklist: Worklist) -> StudyPage:
     column = _SORTED_BY[asked.sort]
     direction = column.asc() if asked.order == "asc" else column.desc()
     with worklist.reading() as session:
-        counts = session.execute(select(Study.state, func.count()).where(*wanted).group_by(Study.state))
+        counts = session.execute(select(Study.state, func.count()).where(*wanted).group_by(Study.state)).all()
         total = session.scalar(select(func.count()).select_from(Study).where(*of_state)) or 0
         found = select(Study).where(*of_state).order_by(column.is_(None), direction, Study.created.desc(), Study.id)
-        rows = session.scalars(found.offset((asked.page - 1) * asked.size).limit(asked.size))
+        rows = session.scalars(found.offset((asked.page - 1) * asked.size).limit(asked.size)).all()
         return StudyPage(
             items=[study_out(row) for row in rows],
             total=total,

@@ -154,9 +154,8 @@ def svg(plots: Sequence[Plot]) -> str:
 def _one(plot: Plot) -> str:
     parts = [f'<text y="-20" font-weight="bold">{escape(plot.title)}</text>']
     for text, y in plot.levels:
-        parts.append(
-            f'<line x2="520" y1="{y:.1f}" y2="{y:.1f}" stroke="#ccc"/><text x="526" y="{y + 4:.1f}">{escape(text)}</text>'
-        )
+        parts.append(f'<line x2="520" y1="{y:.1f}" y2="{y:.1f}" stroke="#ccc"/>')
+        parts.append(f'<text x="526" y="{y + 4:.1f}">{escape(text)}</text>')
     parts += [f'<circle cx="{x}" cy="{y}" r="{min(radius, 3)}" fill="#1f6f8b"/>' for x, y, radius in plot.points]
     parts.append('<line x2="520" y1="190" y2="190" stroke="#333"/>')
     parts += [f'<text x="{x}" y="207" text-anchor="middle">{escape(text)}</text>' for text, x in plot.ticks]

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { laidFlat, maskFile, toDisplay } from "../src/viewer/nifti.ts";
-import { fill, joined, polygon, redo, stroke, undo } from "../src/viewer/paint.ts";
+import { fill, joined, polygon, redo, rims, stroke, undo } from "../src/viewer/paint.ts";
 
 const anywhere = () => true;
 const sheet = (dims, spacing = [1, 1, 1]) => ({ dims, spacing, labels: new Uint8Array(dims[0] * dims[1] * dims[2]) });
@@ -141,4 +141,15 @@ test("a film laid flat has the head where the front was, and nothing else change
   assert.deepEqual(read(flat), [-1, 0, 0, 5, 0, -3, 0, 7, 0, 0, 2, -6]);
   assert.deepEqual(read(film), rows.flat());
   assert.deepEqual(new Uint8Array(flat, 348), new Uint8Array(film, 348));
+});
+
+test("rims are as thick as asked, within their parts, and open at no edge of the picture", () => {
+  const [width, height] = [13, 11];
+  const labels = new Uint8Array(width * height);
+  for (let v = 2; v < 9; v++) for (let u = 3; u < 13; u++) labels[u + v * width] = u < 8 ? 1 : 2;
+  const shown = rims(labels, [width, height], 2);
+  const row = [...shown.subarray(5 * width, 6 * width)];
+  assert.deepEqual(row, [0, 0, 0, 1, 1, 0, 1, 1, 2, 2, 0, 0, 0]); // label 2 goes on beyond the picture
+  assert.ok(shown.every((label, i) => label === 0 || label === labels[i]));
+  assert.equal(count(rims(new Uint8Array(width * height), [width, height], 1), 0), width * height);
 });

@@ -3,14 +3,9 @@
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
-import { across, type Plane } from "./paint";
-import type { Scene, Voxel } from "./scene";
+import { across } from "./paint";
+import type { Scene, Spot, Voxel } from "./scene";
 import type { Drawing, Tool } from "./use-drawing";
-
-interface Spot {
-  plane: Plane;
-  at: Voxel;
-}
 
 export interface Keys {
   drawing: Drawing | null;

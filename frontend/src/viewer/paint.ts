@@ -158,6 +158,22 @@ export function fill(canvas: Canvas, plane: Plane, [u, v]: Point, through: boole
   return made.done();
 }
 
+/** The rims of the parts of a picture, `thick` pixels wide and within the parts; nothing else. */
+export function rims(labels: ArrayLike<number>, [width, height]: Point, thick: number): Uint8Array<ArrayBuffer> {
+  const made = new Uint8Array(width * height);
+  for (let v = 0; v < height; v++) {
+    const [up, down] = [Math.max(0, v - thick) * width, Math.min(height - 1, v + thick) * width];
+    for (let u = 0; u < width; u++) {
+      const label = labels[u + v * width] ?? 0;
+      if (label === 0) continue;
+      const [left, right] = [Math.max(0, u - thick), Math.min(width - 1, u + thick)];
+      const round = [left + v * width, right + v * width, u + up, u + down];
+      if (round.some((at) => labels[at] !== label)) made[u + v * width] = label;
+    }
+  }
+  return made;
+}
+
 /** Several changes as one, in their order. */
 export function joined(changes: Change[]): Change {
   const total = changes.reduce((sum, { at }) => sum + at.length, 0);

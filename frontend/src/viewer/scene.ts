@@ -1,11 +1,12 @@
-// The picture: everything that touches NiiVue. Positions are voxels of the display's order (x to the patient's right,
+// The picture: what is looked at, and how. Positions are voxels of the display's order (x to the patient's right,
 // y to the front, z to the head; a film lies flat, y to the head), and everything but loading happens in the browser.
 
 import { type Niivue, type NVImage, NVImage as Volume, SLICE_TYPE } from "@niivue/niivue";
 
 import type { Layer } from "../types";
 import { discard, type Engine, take } from "./engine";
-import { fetchNifti, laidFlat, type Order } from "./nifti";
+import { colours, FAINT, Layers, placed } from "./layers";
+import { fetchNifti, type Order } from "./nifti";
 import type { Axis, Canvas, Change, Plane } from "./paint";
 import { presets, type Range } from "./windows";
 
@@ -32,15 +33,15 @@ const SLICE_OF: Record<Axis, SLICE_TYPE> = { 2: SLICE_TYPE.AXIAL, 1: SLICE_TYPE.
 /** Thickness of the crosshair */
 const CROSS_MM = 1.6;
 
-/** NIfTI's code of numbers that name structures; NiiVue outlines those only. */
-const LABELS = 1002;
-
-/** The filling of what is only outlined */
-const FAINT = 0.01;
-
 /** Cuts the body, not the layers, in front: lungs and lesions stand in the open chest. */
 const CHEST_OPEN = [0.02, 180, 0];
 const UNCUT = [2, 0, 0];
+
+/** A voxel, and the plane in which it is looked at */
+export interface Spot {
+  plane: Plane;
+  at: Voxel;
+}
 
 export interface Events {
   /** The crosshair has moved to this voxel; `value` is the image's there */
@@ -56,10 +57,11 @@ export class Scene {
     private readonly image: NVImage,
     /** The image's first bytes, which a mask on its grid begins with too */
     readonly header: ArrayBuffer,
-  ) {}
+  ) {
+    this.layers = new Layers(kind, image);
+  }
 
-  /** By address: a layer of another version is another layer */
-  private readonly layers = new Map<string, NVImage>();
+  readonly layers: Layers;
 
   /** Draws an image on a stage; `signal` ends the loading. */
   static async open(stage: HTMLElement, kind: Kind, url: string, events: Events, signal: AbortSignal): Promise<Scene> {
@@ -140,50 +142,10 @@ export class Scene {
 
   // Layers
 
-  /** Fetches a layer, not shown yet; false if it does not lie on the image's grid. */
-  async load(layer: Layer, signal: AbortSignal): Promise<boolean> {
-    const url = placed(this.kind, await fetchNifti(layer.url, signal));
-    const made = await Volume.loadFromUrl({ url, name: `${layer.name}.nii`, opacity: 0 });
-    signal.throwIfAborted();
-    if (made.hdr?.dims.slice(1, 4).join() !== this.image.hdr?.dims.slice(1, 4).join()) return false;
-    if (layer.kind === "labels") {
-      made.setColormapLabel(colours(layer));
-      if (made.hdr) made.hdr.intent_code = LABELS;
-    } else {
-      const top = made.global_max !== undefined && made.global_max > 1 ? 255 : 1;
-      made.colormap = "warm";
-      made.cal_min = top / 10;
-      made.cal_max = top;
-    }
-    this.layers.set(layer.url, made);
-    return true;
-  }
-
-  has({ url }: Layer): boolean {
-    return this.layers.has(url);
-  }
-
-  /** Forgets all layers but these. */
-  keep(layers: Layer[]): void {
-    const urls = new Set(layers.map(({ url }) => url));
-    for (const url of this.layers.keys()) if (!urls.has(url)) this.layers.delete(url);
-  }
-
   /** Shows these layers, in their order; the others are away. Outlined, structures are not filled. */
   compose(shown: { layer: Layer; opacity: number }[], outlined: boolean): void {
-    const volumes = shown.flatMap(({ layer, opacity }) => {
-      const volume = this.layers.get(layer.url);
-      if (!volume) return [];
-      volume.opacity = outlined && layer.kind === "labels" ? FAINT : opacity;
-      return [volume];
-    });
-    this.nv.opts.atlasOutline = outlined ? 1 : 0;
-    this.redraw(volumes);
-  }
-
-  /** The numbers of a loaded layer, as the file has them. */
-  numbers({ url }: Layer): ArrayLike<number> | null {
-    return this.layers.get(url)?.img ?? null;
+    this.nv.opts.atlasOutline = outlined && this.kind === "volume" ? 1 : 0;
+    this.redraw(this.layers.volumes(shown, outlined));
   }
 
   private redraw(layers: NVImage[] = []): void {
@@ -254,7 +216,7 @@ export class Scene {
   }
 
   /** What lies under a point of the window: the plane, and where in the volume, in parts of voxels too. */
-  under(clientX: number, clientY: number): { plane: Plane; at: Voxel } | null {
+  under(clientX: number, clientY: number): Spot | null {
     const ratio = this.nv.uiData.dpr ?? 1;
     const box = this.nv.gl.canvas instanceof HTMLCanvasElement ? this.nv.gl.canvas.getBoundingClientRect() : null;
     if (!box) return null;
@@ -320,19 +282,4 @@ export class Scene {
   endDrawing(): void {
     this.nv.closeDrawing();
   }
-}
-
-const placed = (kind: Kind, bytes: ArrayBuffer) => (kind === "film" ? laidFlat(bytes) : bytes);
-
-/** A layer's colours as NiiVue takes them: nothing at 0, then each label in its own. */
-function colours({ labels }: Layer) {
-  const part = (at: number) => labels.map(({ colour }) => Number.parseInt(colour.slice(at, at + 2), 16));
-  return {
-    R: [0, ...part(1)],
-    G: [0, ...part(3)],
-    B: [0, ...part(5)],
-    A: [0, ...labels.map(() => 255)],
-    I: [0, ...labels.map(({ number }) => number)],
-    labels: ["", ...labels.map(({ title }) => title)],
-  };
 }

@@ -4,8 +4,8 @@ import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { type Keys, useKeys } from "./keys";
-import { across, type Plane } from "./paint";
-import type { Scene, View, Voxel } from "./scene";
+import { across } from "./paint";
+import type { Scene, Spot, View, Voxel } from "./scene";
 import type { Drawing } from "./use-drawing";
 
 interface StageProps {
@@ -15,15 +15,12 @@ interface StageProps {
   drawing: Drawing | null;
   view: View;
   name: string;
+  /** Id of the text that says what the keys do */
+  help: string;
   keys: Omit<Keys, "pen">;
 }
 
-interface Spot {
-  plane: Plane;
-  at: Voxel;
-}
-
-export function Stage({ frame, scene, drawing, view, name, keys }: StageProps) {
+export function Stage({ frame, scene, drawing, view, name, help, keys }: StageProps) {
   const sheet = useRef<HTMLCanvasElement>(null);
   const last = useRef<Spot | null>(null);
   const [spot, setSpot] = useState<Spot | null>(null); // under the pointer, or where the keys have gone
@@ -92,7 +89,7 @@ export function Stage({ frame, scene, drawing, view, name, keys }: StageProps) {
       tabIndex={0}
       role="application"
       aria-label={name}
-      aria-describedby="viewer-keys"
+      aria-describedby={help}
       onWheelCapture={turnWheel}
     >
       {scene?.kind === "film" && (

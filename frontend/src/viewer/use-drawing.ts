@@ -61,8 +61,8 @@ export async function sheetsOf(scene: Scene, shown: Shown[], signal: AbortSignal
   const made: Sheets = {};
   for (const name of TARGETS) {
     const layer = shown.find((one) => one.layer.name === name)?.layer;
-    if (!layer || !(scene.has(layer) || (await scene.load(layer, signal)))) continue;
-    const numbers = scene.numbers(layer);
+    if (!layer || !(scene.layers.has(layer) || (await scene.layers.load(layer, signal)))) continue;
+    const numbers = scene.layers.numbers(layer);
     if (!numbers) continue;
     const canvas: Canvas = { labels: toDisplay(numbers, scene.order), dims: scene.dims, spacing: scene.spacing };
     made[name] = { layer, canvas, done: [], undone: [] };

@@ -87,9 +87,9 @@ async function compose(
   signal: AbortSignal,
 ): Promise<string> {
   const wanted = shown.filter(({ on }) => on);
-  scene.keep(shown.map(({ layer }) => layer));
-  const missing = wanted.filter(({ layer }) => !scene.has(layer));
-  const fits = await Promise.all(missing.map(({ layer }) => scene.load(layer, signal)));
+  scene.layers.keep(shown.map(({ layer }) => layer));
+  const missing = wanted.filter(({ layer }) => !scene.layers.has(layer));
+  const fits = await Promise.all(missing.map(({ layer }) => scene.layers.load(layer, signal)));
   signal.throwIfAborted();
   scene.compose(veiled ? [] : wanted.filter(({ layer }) => layer.name !== drawn), outlined);
   const strange = missing.filter((_, i) => !fits[i]).map(({ layer }) => layer.title);

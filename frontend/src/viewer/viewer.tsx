@@ -1,6 +1,6 @@
 // The image of a study with its layers: looking, and correcting the outlines.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import type { Correction } from "../api";
 import { sentence } from "../load";
@@ -30,6 +30,7 @@ const AXES: Partial<Record<View, 0 | 1 | 2>> = { planes: 2, axial: 2, coronal: 1
 
 export function Viewer({ study, version, readOnly = false, save }: ViewerProps) {
   const stage = useRef<HTMLDivElement>(null);
+  const help = useId();
   const image = study.image;
   const film = image?.kind === "film";
   const seen = useScene(stage, image);
@@ -101,9 +102,10 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
         drawing={drawing}
         view={view}
         name={name}
+        help={help}
         keys={{
           drawing,
-          axis: axis,
+          axis,
           scroll,
           invert: () => setInverted((now) => !now),
           toggleLayers: () => setVeiled((now) => !now),
@@ -131,18 +133,18 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
         setOutlined={setOutlined}
         drawn={drawing?.target ?? null}
       />
-      <KeyHelp drawing={drawing !== null} />
+      <KeyHelp id={help} drawing={drawing !== null} />
     </section>
   );
 }
 
 const state = (opened: boolean, settled: boolean) => (settled ? "ready" : opened ? "image" : "loading");
 
-function KeyHelp({ drawing }: { drawing: boolean }) {
+function KeyHelp({ id, drawing }: { id: string; drawing: boolean }) {
   return (
     <details class="keys">
       <summary>Keys</summary>
-      <dl id="viewer-keys">
+      <dl id={id}>
         {[...HELP, ...(drawing ? DRAWING_HELP : [])].map(([key, what]) => (
           <div key={key}>
             <dt>{key}</dt>

@@ -163,7 +163,7 @@ def _view(each: Aligned) -> AlignedView:
         facts=(
             ("Alignment", f"{each.alignment.method}, by {by}"),
             ("Dice of the lungs", f"{quality.dice:.3f} (was {quality.dice_before:.3f})"),
-            ("Surfaces apart", f"{quality.apart_mm:.1f} mm"),
+            ("Surfaces apart", f"{quality.apart_mm:.1f} mm, 95 % within {quality.far_mm:.1f}"),
             ("There and back", f"{quality.trip_mm:.1f} mm off"),
             ("Lung moved by", f"{quality.moved_mm:.1f} mm"),
         ),

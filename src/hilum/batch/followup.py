@@ -213,6 +213,7 @@ def _summary(each: Aligned) -> Json:
         "dice_of_lungs_before": rounded(quality.dice_before),
         "dice_of_lungs": rounded(quality.dice),
         "surfaces_apart_mm": rounded(quality.apart_mm),
+        "surfaces_apart_95_mm": rounded(quality.far_mm),
         "there_and_back_mm": rounded(quality.trip_mm),
         "folded_share": rounded(quality.folded),
         "moved_mm": rounded(quality.moved_mm),

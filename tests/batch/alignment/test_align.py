@@ -43,6 +43,8 @@ def test_a_known_breath_is_found_by_a_deformation_and_not_without(first):
     assert error_mm(smooth, first, breath.way_mm) < 2
     assert smooth.quality.dice > rigid.quality.dice
     assert smooth.quality.apart_mm < rigid.quality.apart_mm
+    assert smooth.quality.far_mm < rigid.quality.far_mm
+    assert rigid.quality.far_mm > 2 * rigid.quality.apart_mm
     assert smooth.quality.folded == 0
 
 
@@ -102,6 +104,6 @@ def test_without_simpleitk_the_extra_is_named(first, second, monkeypatch):
 
 
 def test_a_poor_alignment_is_warned_of_and_a_fair_one_is_not():
-    fair = Quality(0.8, 0.95, 0.5, 0.6, 0.0, 10)
+    fair = Quality(0.8, 0.95, 0.5, 1.5, 0.6, 0.0, 10)
     assert fair.warnings == ()
     assert [text.split()[0] for text in replace(fair, dice=0.85, trip_mm=7.0).warnings] == ["The", "Points"]

@@ -22,7 +22,7 @@ from hilum.scoring import measure_volumes
 from hilum.settings import ReadSettings
 from hilum.writers import write
 
-KEPT = Alignment("rigid", False, lambda points: points, Quality(0.7, 0.85, 1.0, 2.0, 0.0, 3.0))
+KEPT = Alignment("rigid", False, lambda points: points, Quality(0.7, 0.85, 1.0, 3.0, 2.0, 0.0, 3.0))
 
 
 def result_of(scan: Scan, folder: Path) -> Path:

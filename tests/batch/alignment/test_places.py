@@ -13,7 +13,7 @@ from hilum.batch.alignment.places import compare_places
 from .conftest import carried, turned
 
 MOVED = turned(20, (9, -7, 12))
-EXACT = Quality(1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+EXACT = Quality(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def exact(change: np.ndarray) -> Alignment:

@@ -21,6 +21,10 @@ LEAST_DICE, FAIR_DICE = 0.80, 0.90
 FAIR_TRIP_MM = 5.0
 """Mean way off home, there and back, above which is warned: half the side of a lesion of 1 ml."""
 
+FAR = 95.0
+"""Percentile of the surfaces' distances that counts as the error of an alignment: where breath was not followed, one
+part of the surface is far and the rest is near."""
+
 MOST_FOLDED = 0.001
 """Share of the lungs that a deformation may turn inside out."""
 
@@ -34,6 +38,7 @@ class Quality:
     dice_before : of the lungs where nothing was moved but their centres
     dice : of the lungs, aligned
     apart_mm : mean distance of the surfaces of the lungs, aligned
+    far_mm : the distance that 95 % of these surfaces are within
     trip_mm : mean way between a point of the first lungs and where it comes home, there and back
     folded : share of the first lungs that is turned inside out; 0 of a rigid alignment
     moved_mm : mean way that points of the first lungs are moved
@@ -42,6 +47,7 @@ class Quality:
     dice_before: float
     dice: float
     apart_mm: float
+    far_mm: float
     trip_mm: float
     folded: float
     moved_mm: float
@@ -128,11 +134,13 @@ def _quality(
     taken = to_second(within)
     moving = labels_at(second.lungs, to_second(points))
     centred = labels_at(second.lungs, points + (centre_of(second.lungs) - centre_of(first.lungs)))
+    ways = _apart(fixed.reshape(grid.shape) > 0, moving.reshape(grid.shape) > 0, grid.spacing_mm[0])
     sample = slice(None, None, max(1, len(within) // 20_000))
     return Quality(
         dice_before=_dice(fixed, centred),
         dice=_dice(fixed, moving),
-        apart_mm=_apart(fixed.reshape(grid.shape) > 0, moving.reshape(grid.shape) > 0, grid.spacing_mm[0]),
+        apart_mm=float(ways.mean()),
+        far_mm=float(np.percentile(ways, FAR)),
         trip_mm=float(np.linalg.norm(to_first(taken[sample]) - within[sample], axis=1).mean()),
         folded=folded,
         moved_mm=float(np.linalg.norm(taken - within, axis=1).mean()),
@@ -145,16 +153,16 @@ def _dice(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return float(2 * both / max(np.count_nonzero(one) + np.count_nonzero(other), 1))
 
 
-def _apart(one: NDArray[np.bool_], other: NDArray[np.bool_], spacing_mm: float) -> float:
-    """Mean distance of two surfaces to one another; the worst there is where one is empty."""
+def _apart(one: NDArray[np.bool_], other: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.float32]:
+    """Distances of two surfaces to one another; the worst there is where one is empty."""
     sitk = simpleitk()
     if not other.any():
-        return float(np.linalg.norm(one.shape) * spacing_mm)
+        return np.array([np.linalg.norm(one.shape) * spacing_mm], dtype=np.float32)
     ways: list[NDArray[np.float32]] = []
     for here, there in ((one, other), (other, one)):
         far = np.abs(_distances(sitk, there, (spacing_mm,) * 3))
         ways.append(far[here & (np.abs(_distances(sitk, here, (spacing_mm,) * 3)) <= 0.5 * spacing_mm)])
-    return float(np.concatenate(ways).mean())
+    return np.concatenate(ways)
 
 
 def _distances(sitk: Any, mask: NDArray[np.bool_], spacing: tuple[float, ...]) -> NDArray[np.float32]:

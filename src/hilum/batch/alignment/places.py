@@ -80,8 +80,8 @@ class Placed:
     places : structures within regions
     changes : :data:`CHANGES` of opacity, on the first scan's own grid
     lungs : of the first scan
-    error_mm : by which the alignment was moved for the errors: of its surfaces and its way there and back the larger
-        one, and half a voxel at least
+    error_mm : by which the alignment was moved for the errors: the larger one of what 95 % of the surfaces are within
+        and of the way off there and back, and half a voxel at least
     """
 
     places: tuple[Place, ...]
@@ -105,7 +105,7 @@ def compare_places(first: Scan, second: Scan, alignment: Alignment) -> Placed:
     lungs, lesions = first.lungs.axial(), _in_our_numbers(first.lesions.axial(), LESIONS).ravel()
     grid, regions = lungs.volume, _Regions(lungs, None if first.lobes is None else first.lobes.axial())
     later = LabelMap(_in_our_numbers(second.lesions, LESIONS), second.lesions.grid, LESIONS, second.lesions.origin)
-    error_mm = max(alignment.quality.apart_mm, alignment.quality.trip_mm, 0.5 * max(grid.spacing_mm))
+    error_mm = max(alignment.quality.far_mm, alignment.quality.trip_mm, 0.5 * max(grid.spacing_mm))
     counts = np.zeros((len(_SHIFTS), _CODES), dtype=np.int64)
     changes = np.zeros(grid.shape, dtype=np.uint8)
     for start in range(0, len(regions.voxels), AT_ONCE):

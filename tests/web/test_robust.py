@@ -51,11 +51,11 @@ def client(served) -> Iterator[httpx.Client]:
 
 
 def ended(client: httpx.Client, study: str) -> dict:
-    for _ in range(2400):
+    for _ in range(600):
         made = client.get(f"/api/v1/studies/{study}").json()
         if made["state"] not in {"queued", "running"}:
             return made
-        time.sleep(0.05)
+        time.sleep(0.2)
     pytest.fail("the study does not come to an end")
 
 
@@ -219,6 +219,7 @@ def test_a_full_folder_takes_no_more(tmp_path, film):
         assert client.get("/api/v1/studies").json()["total"] == 0
 
 
+@pytest.mark.slow
 def test_twenty_uploads_at_once_all_come_to_an_end(client, served, film):
     def one(number: int) -> dict:
         with closing(served.client()) as own:

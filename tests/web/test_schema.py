@@ -15,7 +15,7 @@ schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not i
 OPERATIONS = 25
 """At least so many there are; fewer would mean that the description of the API is not whole."""
 
-CASES = 8
+CASES = 6
 """Tried of each operation."""
 
 KNOWN = "0123456789abcdef" * 2

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hilum.batch.alignment import AlignmentError, Quality, align
+from hilum.batch.alignment.align import _why_refused
 from hilum.errors import GridMismatch, MissingExtra, WrongQuantity
 from hilum.geometry import VolumeOrientation
 from hilum.image import Quantity
@@ -101,6 +102,21 @@ def test_without_simpleitk_the_extra_is_named(first, second, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtra, match=r"hilum\[ct\]"):
         align(first, second, "rigid")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "why"),
+    [
+        ({"dice": 0.79}, "Dice of 0.79"),
+        ({"trip_mm": 10.1}, "10.1 mm off"),
+        ({"folded": 0.002}, "0.2 % of the lungs"),
+        ({"dice": 0.8, "trip_mm": 10.0, "folded": 0.001}, ""),
+    ],
+)
+def test_why_an_alignment_is_refused(spoilt, why):
+    said = _why_refused(replace(Quality(0.8, 0.95, 0.5, 1.5, 0.6, 0.0, 10), **spoilt))
+    assert why in said
+    assert bool(said) == bool(why)
 
 
 def test_a_poor_alignment_is_warned_of_and_a_fair_one_is_not():

@@ -18,8 +18,9 @@ JUDGE_MM = 2.0
 LEAST_DICE, FAIR_DICE = 0.80, 0.90
 """Dice of the lungs below which an alignment is refused, and below which it is warned of. No data chose them."""
 
-FAIR_TRIP_MM = 5.0
-"""Mean way off home, there and back, above which is warned: half the side of a lesion of 1 ml."""
+FAIR_TRIP_MM, MOST_TRIP_MM = 5.0, 10.0
+"""Mean way off home, there and back, above which is warned, and above which an alignment is refused: half the side of
+a lesion of 1 ml, and all of it. A deformation lays even lungs of two patients on one another; this is what tells."""
 
 FAR = 95.0
 """Percentile of the surfaces' distances that counts as the error of an alignment: where breath was not followed, one
@@ -106,18 +107,24 @@ def align(first: Scan, second: Scan, method: Method) -> Alignment:
     to_second, folded = register(first, second, method, by_density=with_ct)
     to_first, _ = register(second, first, method, by_density=with_ct)
     quality = _quality(first, second, to_second, to_first, folded)
-    if quality.dice < LEAST_DICE or quality.folded > MOST_FOLDED:
-        what = (
-            f"their lungs overlap by a Dice of {quality.dice:.2f} (wanted: {LEAST_DICE:.2f})"
-            if quality.dice < LEAST_DICE
-            else f"{100 * quality.folded:.1f} % of the lungs would be turned inside out"
-        )
+    if why := _why_refused(quality):
         advice = "deformable" if method == "rigid" else "rigid"
         raise AlignmentError(
-            f"The two scans cannot be laid on one another by a {method} alignment: {what}. Are they of one patient, "
+            f"The two scans cannot be laid on one another by a {method} alignment: {why}. Are they of one patient, "
             f"with whole lungs? Try --align {advice}, or compare without alignment."
         )
     return Alignment(method, with_ct, to_second, quality)
+
+
+def _why_refused(quality: Quality) -> str:
+    """Why an alignment is not to be used, as a phrase; empty where it may be."""
+    if quality.dice < LEAST_DICE:
+        return f"their lungs overlap by a Dice of {quality.dice:.2f} (wanted: {LEAST_DICE:.2f})"
+    if quality.trip_mm > MOST_TRIP_MM:
+        return f"points come home {quality.trip_mm:.1f} mm off, there and back (wanted: {MOST_TRIP_MM:g} mm)"
+    if quality.folded > MOST_FOLDED:
+        return f"{100 * quality.folded:.1f} % of the lungs would be turned inside out"
+    return ""
 
 
 def _quality(

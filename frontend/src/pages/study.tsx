@@ -26,6 +26,7 @@ export function StudyPage({ id }: StudyPageProps) {
   const { value: study, trouble, reload } = useLoaded(() => askStudy(id), id, pause);
   const [chosen, setChosen] = useState<number | null>(null);
 
+  useEffect(() => warm, []); // on leaving, for the next one
   useEffect(() => {
     if (study) document.title = `${study.name} – Hilum`;
   }, [study]);

@@ -72,7 +72,7 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
   const name = `${study.name}: ${film ? "chest X-ray" : "chest CT"}`;
   const trouble = seen.trouble || layers.trouble || refused;
   return (
-    <section class="viewer" aria-label="Image" data-state={state(scene !== null, layers.settled)}>
+    <section class="viewer" aria-label={`Image of ${study.name}`} data-state={state(scene !== null, layers.settled)}>
       <LookBar
         kind={image?.kind ?? "film"}
         seen={seen}

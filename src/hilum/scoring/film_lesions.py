@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Picture
 
 from hilum.geometry import PlaneGrid
 from hilum.image import LabelMap
@@ -188,6 +187,8 @@ def _parts(
     lesions: LabelMap, structure: str, least_px: float
 ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
     """The place of each connected part of a structure that is large enough, and which pixels there are its."""
+    from PIL import Image as Picture
+
     wanted = [
         number
         for number, label in lesions.labels.items()

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 
 import { Notice } from "../parts/notice";
 import { Swatch } from "./swatch";
+import { Tick } from "./tick";
 import type { Drawing, Target, Tool } from "./use-drawing";
 import { sentence } from "../load";
 
@@ -55,25 +56,9 @@ export function DrawingBar({ drawing, volume, leave, save }: DrawingBarProps) {
           </button>
         </span>
         {drawing.target === "lesions" && (
-          <label>
-            <input
-              type="checkbox"
-              checked={drawing.within}
-              onChange={(event) => set({ within: event.currentTarget.checked })}
-            />{" "}
-            Only within the lungs
-          </label>
+          <Tick title="Only within the lungs" on={drawing.within} set={(within) => set({ within })} />
         )}
-        {volume && (
-          <label>
-            <input
-              type="checkbox"
-              checked={drawing.through}
-              onChange={(event) => set({ through: event.currentTarget.checked })}
-            />{" "}
-            Fill through all slices
-          </label>
-        )}
+        {volume && <Tick title="Fill through all slices" on={drawing.through} set={(through) => set({ through })} />}
       </div>
       <Labels drawing={drawing} />
       {drawing.said && <Notice kind="info">{drawing.said}</Notice>}

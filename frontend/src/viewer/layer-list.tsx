@@ -2,6 +2,7 @@
 
 import type { Layer } from "../types";
 import { Swatch } from "./swatch";
+import { Tick } from "./tick";
 import type { Layers } from "./use-layers";
 
 interface LayerListProps {
@@ -19,27 +20,18 @@ export function LayerList({ layers, veiled, setVeiled, outlined, setOutlined, dr
     <details class="layers" open={drawn === null}>
       <summary>Layers</summary>
       <div class="over">
-        <label>
-          <input type="checkbox" checked={!veiled} onChange={(event) => setVeiled(!event.currentTarget.checked)} /> Show
-          layers
-        </label>
-        <label>
-          <input type="checkbox" checked={outlined} onChange={(event) => setOutlined(event.currentTarget.checked)} />{" "}
-          Outlines only
-        </label>
+        <Tick title="Show layers" on={!veiled} set={(on) => setVeiled(!on)} />
+        <Tick title="Outlines only" on={outlined} set={setOutlined} />
       </div>
       <ul>
         {layers.shown.map(({ layer, on, opacity }) => (
           <li key={layer.name}>
-            <label>
-              <input
-                type="checkbox"
-                checked={on}
-                disabled={layer.name === drawn}
-                onChange={(event) => layers.change(layer.name, { on: event.currentTarget.checked })}
-              />{" "}
-              {layer.title}
-            </label>
+            <Tick
+              title={layer.title}
+              on={on}
+              set={(now) => layers.change(layer.name, { on: now })}
+              locked={layer.name === drawn}
+            />
             {on && (
               <input
                 type="range"

@@ -108,19 +108,11 @@ export function useDrawing(scene: Scene | null, sheets: Sheets | null): Drawing 
       keep(change);
     } else setSaid(otherwise);
   };
-  const back = () => {
-    const change = sheet.done.pop();
+  const step = (from: Change[], to: Change[], apply: typeof undo) => {
+    const change = from.pop();
     if (!change) return;
-    undo(sheet.canvas.labels, change);
-    sheet.undone.push(change);
-    scene.refresh(sheet.canvas, change);
-    count();
-  };
-  const forth = () => {
-    const change = sheet.undone.pop();
-    if (!change) return;
-    redo(sheet.canvas.labels, change);
-    sheet.done.push(change);
+    apply(sheet.canvas.labels, change);
+    to.push(change);
     scene.refresh(sheet.canvas, change);
     count();
   };
@@ -160,8 +152,8 @@ export function useDrawing(scene: Scene | null, sheets: Sheets | null): Drawing 
         "Nothing was filled: choose a part with another label, or an area that is enclosed on all sides.",
       );
     },
-    undo: back,
-    redo: forth,
+    undo: () => step(sheet.done, sheet.undone, undo),
+    redo: () => step(sheet.undone, sheet.done, redo),
     masks: async () => {
       const made: Pick<Correction, Target> = {};
       for (const name of TARGETS) {

@@ -68,7 +68,7 @@ def test_pages_are_for_everybody(opened: Opened, busy: str, scheme: Literal["lig
         for width in (1440, 800):
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_timeout(150)  # the picture is drawn anew
-            page.screenshot(path=PICTURES / f"{name}-{scheme}-{width}.png")
+            page.screenshot(path=PICTURES / f"{name}-{scheme}-{width}.png", full_page=True)
             if overflowing(page):
                 problems.append(f"{name}: wider than {width} pixels")
         page.set_viewport_size({"width": 1440, "height": 900})

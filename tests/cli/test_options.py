@@ -105,5 +105,5 @@ def test_what_is_not_understood_is_refused(arguments: list[str], status: int, ex
 def test_help_tells_the_default() -> None:
     told = " ".join(run("--help").output.split())
     assert "Write report.html. [default: on]" in told
-    assert "Films in work at once; 0 means one a core. [default: 0]" in told
+    assert "if the free memory has room for them. [default: 0]" in told
     assert "repeat for several. [default: png]" in told

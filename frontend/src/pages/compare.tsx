@@ -139,7 +139,7 @@ function Changes({ changes, details }: { changes: Change[]; details: StudyDetail
             {changes.map((one) => (
               <tr key={`${one.what}/${one.region}`}>
                 <td>{one.title}</td>
-                <td>{one.region}</td>
+                <td>{one.region.replaceAll("-", " ")}</td>
                 {one.values.map((value, place) => (
                   <td key={details[place]?.id} class="number">
                     {figure(value, one.unit)}

@@ -56,3 +56,7 @@ def test_what_the_detector_finds_is_in_the_result(tmp_path):
     assert {each["method"] for each in found} == {"detector"}
     assert [each["score"] for each in found] == sorted((each["score"] for each in found), reverse=True)
     assert result["provenance"]["nodes"][-1]["model"]["name"] == "mask-rcnn-lesions"
+    (tmp_path / "run" / "weights.pt").write_bytes(b"weights")
+    done = CliRunner().invoke(app, told)
+    assert done.exit_code == 1
+    assert "weights.pt as a state dict" in done.stderr

@@ -23,7 +23,7 @@ from hilum.pipeline import analyse
 from hilum.settings import resolve
 from hilum.training import published as module
 from hilum.training.library import load
-from hilum.training.published import empty, load_published, read_state_dict
+from hilum.training.published import empty, load_published
 from hilum.training.published_import import import_published
 from hilum.training.published_networks import PUBLISHED, published
 
@@ -117,35 +117,6 @@ def test_a_file_of_another_size_says_which_shapes(small, tmp_path) -> None:
     told = str(caught.value)
     assert "1 of 388 tensors are missing: segmentation_head.0.bias" in told
     assert "segmentation_head.0.weight (2, 512, 3, 3) where (1, 512, 3, 3) is expected" in told
-
-
-def test_tables_and_prefixes_about_a_state_dict_are_taken_off(tmp_path) -> None:
-    torch.save({"state_dict": {"module.a": torch.ones(2)}}, tmp_path / "w.pth")
-    assert list(read_state_dict(tmp_path / "w.pth")) == ["a"]
-
-
-class Harmful:
-    """Runs code when it is unpickled."""
-
-    def __reduce__(self):
-        return (open, ("harm-was-done", "w"))
-
-
-@pytest.mark.parametrize(
-    "content", [{"network": Harmful()}, {"a": 1}, [torch.ones(2)], {}], ids=["code", "numbers", "list", "empty"]
-)
-def test_what_is_no_state_dict_is_refused_and_not_run(content, tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save(content, tmp_path / "w.pth")
-    with pytest.raises(ModelMismatch, match=r"w\.pth"):
-        read_state_dict(tmp_path / "w.pth")
-    assert not (tmp_path / "harm-was-done").exists()
-
-
-def test_a_file_that_is_no_file_of_torch_is_refused(tmp_path) -> None:
-    (tmp_path / "w.pth").write_bytes(b"weights")
-    with pytest.raises(ModelMismatch, match="as a state dict"):
-        read_state_dict(tmp_path / "w.pth")
 
 
 def test_names_are_known_in_any_case_and_others_get_the_nearest() -> None:

@@ -34,6 +34,7 @@ from .material import Material, counted
 from .networks import NETWORKS
 from .recipe import Recipe
 from .slices import WINDOW_HU
+from .state_dict import load_weights
 from .task import SLICE_TASKS
 
 TOLERANCE = 0.025
@@ -104,7 +105,7 @@ def export(
     """
     about = about_of(recipe.task)
     network = NETWORKS[recipe.task](recipe.architecture, recipe.encoder, pretrained=False).eval()
-    network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+    load_weights(network, weights)
     outputs = outputs_of(recipe)
     card = _card(recipe, about, outputs, output.name, thresholds=thresholds, metrics=metrics)
     cases = (case for folder in data for case in read_cases(folder))

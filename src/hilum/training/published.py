@@ -15,15 +15,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from hilum.errors import ModelMismatch
 
 from .published_networks import CLASSES, PublishedNetwork, published
+from .state_dict import read_state_dict
 
 HEAD_DROPOUT = 0.2
 """Of the classification head of stage II; without effect but in training."""
@@ -109,31 +108,6 @@ def _dilate(stage: nn.Module, rate: int) -> None:
             rows, columns = layer.kernel_size
             layer.stride, layer.dilation = (1, 1), (rate, rate)
             layer.padding = (rows // 2 * rate, columns // 2 * rate)
-
-
-def read_state_dict(file: Path) -> dict[str, Tensor]:
-    """Tensors by name; a table ``state_dict`` about them and the prefix ``module.`` are taken off.
-
-    Only tensors are read: a file that would run code when it is opened is refused.
-
-    Raises
-    ------
-    ModelMismatch
-        The file cannot be read, or holds anything but tensors by name.
-    """
-    try:
-        held: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError) as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        raise ModelMismatch(
-            f"Cannot read {file} as a state dict: {reason} Expected tensors by name, as "
-            "torch.save(network.state_dict()) writes them; whole pickled networks are not opened: that would run code."
-        ) from error
-    if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
-        held = held["state_dict"]
-    if not (isinstance(held, dict) and held and all(isinstance(each, Tensor) for each in held.values())):
-        raise ModelMismatch(f"{file} holds no state dict: tensors by name are expected.")
-    return {str(name).removeprefix("module."): tensor for name, tensor in held.items()}
 
 
 def renamed(state: Mapping[str, Tensor], which: PublishedNetwork) -> dict[str, Tensor]:

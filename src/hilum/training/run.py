@@ -21,6 +21,7 @@ from .fit import Loader, Order
 from .negatives import negatives
 from .recipe import Recipe
 from .slices import Slices, samples_for
+from .state_dict import load_weights
 from .task import SLICE_TASKS, FilmTask
 
 WEIGHTS = "weights.pt"
@@ -67,7 +68,7 @@ def train(
     lightning.seed_everything(recipe.seed, verbose=False)
     task = FilmTask(recipe, pretrained=start is None)
     if start is not None:
-        task.network.load_state_dict(torch.load(start, weights_only=True))
+        load_weights(task.network, start)
     task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     training, watched = _sets(recipe, data, others)
     average = EMAWeightAveraging(decay=recipe.average)

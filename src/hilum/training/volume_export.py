@@ -13,6 +13,7 @@ from hilum.models.card import Card, Output
 
 from .export import UNKNOWN_HASH, Probabilities, about_of, assemble
 from .networks_3d import network_of
+from .state_dict import load_weights
 from .volume_recipe import VolumeRecipe
 
 THRESHOLD = 0.5
@@ -35,7 +36,7 @@ def export(recipe: VolumeRecipe, weights: Path, output: Path, *, steps: int | No
         The exported network does not give what torch gives.
     """
     network = network_of(recipe).eval()
-    network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+    load_weights(network, weights)
     card = replace(_card(recipe, output.name), steps=steps or recipe.length.steps or None)
     whole = Probabilities(network, card.outputs).eval()
     about = about_of("volumes")

@@ -15,6 +15,7 @@ from hilum.image import Image, LabelMap
 from hilum.models.card import ImageInput
 from hilum.scoring.film_instances import FilmInstance, film_instance
 from hilum.segmentation.one_mask import Frame, seen
+from hilum.training.state_dict import load_weights
 
 from .network import InstanceNetwork
 from .recipe import InstanceRecipe
@@ -28,14 +29,11 @@ def open_detector(recipe: InstanceRecipe, weights: Path) -> InstanceNetwork:
 
     Raises
     ------
-    SettingsError
+    ModelMismatch
         The file cannot be read, or holds the weights of another network.
     """
     network = InstanceNetwork(recipe, begin=False)
-    try:
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError) as error:
-        raise SettingsError(f"The weights {str(weights)!r} are not those of {recipe.name}: {error}") from error
+    load_weights(network, weights)
     return network.eval()
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hilum.models.card import Card, Output
 from hilum.training.export import UNKNOWN_HASH, Probabilities, about_of, assemble
+from hilum.training.state_dict import load_weights
 
 from .network import MaskNetwork
 from .recipe import FilmRecipe
@@ -34,7 +35,7 @@ def export(recipe: FilmRecipe, weights: Path, output: Path, *, steps: int | None
         The exported network does not give what torch gives.
     """
     network = MaskNetwork(recipe, begin=False).eval()
-    network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+    load_weights(network, weights)
     about = about_of("laboratory")
     size = recipe.view.size_px
     outputs = {recipe.output: Output(("batch", 1, size, size), "sigmoid", (recipe.structure,))}

@@ -6,6 +6,7 @@ import gc
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ for library in ("pynetdicom", "dicomweb_client", "highdicom"):
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """What is left to the garbage collector is collected in the test that left it."""
+    """What is left to the garbage collector is collected in the test that left it, once pynetdicom's threads let go."""
     yield
+    for thread in threading.enumerate():
+        if type(thread).__module__.startswith("pynetdicom"):
+            thread.join(5)
     gc.collect()
 
 

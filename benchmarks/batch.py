@@ -1,17 +1,17 @@
 """Cohorts: rate against workers, what grows with the number of cases and what does not, cost of a million films.
 
-    python benchmarks/batch.py rate [--films 100] [--workers 1 2] [--ray] [--times 3] [--check]
+    python benchmarks/batch.py rate [--films 140] [--workers 1 2] [--ray] [--times 3] [--check]
     python benchmarks/batch.py scale [--cases 10 100 1000 10000] [--side 128] [--kills 5] [--ray]
     python benchmarks/batch.py overhead [--cases 10 100 1000 10000] [--check]
     python benchmarks/batch.py journal [--cases 10000 100000 1000000] [--check]
     python benchmarks/batch.py cost [--rate 9] [--million 1] [--price 0.04]
 
-Films are computed. `rate` takes films of 1024 x 1024 pixels, overlay and masks written: threads of one process, as
-`hilum batch` runs them; processes of one worker each, every one with a share of the films; and with --ray workers of
-Ray on this machine. The start of a run does not count: the rate is that of further films. --check fails if two
-workers do not reach 1.8 times the rate of one, or a figure by case grows with their number. `cost` prints hours and
-price, from the rate of one core (--rate, or measured), at a price for a core and hour of your own. --plot FILE draws
-an SVG.
+Films are computed. `rate` takes films of 1024 x 1024 pixels, overlay and masks written: `hilum batch`, by processes;
+threads of one process, as `hilum analyse` runs them; and with --ray workers of Ray on this machine. The networks of
+each worker compute on one core (left to itself, one worker alone gives them all). The start of a run does not count:
+the rate is that of further films. --check fails if two workers do not reach 1.8 times the rate of one, or a figure by
+case grows with their number. `cost` prints hours and price, from the rate of one core (--rate, or measured), at a
+price for a core and hour of your own. --plot FILE draws an SVG.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from batch_scale import Sample, is_linear, journal, overhead, scale, thinned
 from computed_films import write_films
 from measure import Row, parser, report
 
+from hilum.batch.processes import FEW
 from hilum.datasets.explore.plots import Plot, scatter
 from hilum.models.plan import cores
 
@@ -57,55 +58,48 @@ MEMORY = "Resident memory of a run"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to run a cohort: threads of one process, processes of one worker, or workers of Ray."""
+    """A way to run a cohort: processes, threads of one process, or workers of Ray."""
 
     name: str
-    processes: int = 1
     workers: int = 1
+    command: str = "batch"
     options: tuple[str, ...] = ()
 
 
 def ways(workers: Sequence[int], *, with_ray: bool) -> Iterator[Way]:
     """What is compared."""
     for count in workers:
-        yield Way("threads", workers=count)
-        if count > 1:
-            yield Way("processes", processes=count)
+        yield Way("processes", count)
+        yield Way("threads", count, "analyse")
         if with_ray:
-            yield Way("Ray", workers=count, options=RAY)
+            yield Way("Ray", count, options=RAY)
 
 
-def seconds(way: Way, lists: Sequence[Path], folder: Path) -> float:
-    """From the start of all processes to the end of the last; SystemExit if one fails."""
-    options = ["--no-report", "--overlay", "--quiet", "--workers", str(way.workers), *way.options]
+def seconds(way: Way, films: Sequence[Path], output: Path) -> float:
+    """From the start of a run to its end; SystemExit if it fails."""
+    options = ["--no-report", "--overlay", "--quiet", "--workers", str(way.workers), "--threads", "1", *way.options]
     started = time.perf_counter()
-    running = [
-        subprocess.Popen(
-            [*HILUM, "batch", str(each), "-o", str(folder / f"out-{number}"), *options],
-            env={**os.environ, **ONE_THREAD},
-            stdout=subprocess.DEVNULL,
-        )
-        for number, each in enumerate(lists)
-    ]
-    if statuses := [status for each in running if (status := each.wait())]:
-        sys.exit(f"hilum batch ended with {statuses[0]}")
+    status = subprocess.run(
+        [*HILUM, way.command, *map(str, films), "-o", str(output), *options],
+        env={**os.environ, **ONE_THREAD},
+        stdout=subprocess.DEVNULL,
+        check=False,
+    ).returncode
+    if status:
+        sys.exit(f"hilum {way.command} ended with {status}")
     return time.perf_counter() - started
 
 
 def rate(way: Way, films: Sequence[Path], times: int) -> float:
     """Films a second once the run has started: of all films against a few, both the quickest of several runs."""
-    few = films[: 4 * max(way.processes, way.workers)]
+    few = films[:FEW]
     best = [min(_run(way, some) for _ in range(times)) for some in (few, films)]
     return (len(films) - len(few)) / max(best[1] - best[0], 1e-9)
 
 
 def _run(way: Way, films: Sequence[Path]) -> float:
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        lists = [folder / f"{number}.csv" for number in range(way.processes)]
-        for number, each in enumerate(lists):
-            each.write_text("\n".join(["path", *map(str, films[number :: way.processes])]) + "\n", encoding="utf-8")
-        return seconds(way, lists, folder)
+        return seconds(way, films, Path(temporary) / "out")
 
 
 def rates(workers: Sequence[int], *, films: int, times: int, with_ray: bool) -> list[Row]:
@@ -117,7 +111,7 @@ def rates(workers: Sequence[int], *, films: int, times: int, with_ray: bool) -> 
     return [
         {
             "way": way.name,
-            "workers": max(way.processes, way.workers),
+            "workers": way.workers,
             "films/s": value,
             "times": value / first,
         }
@@ -127,7 +121,7 @@ def rates(workers: Sequence[int], *, films: int, times: int, with_ray: bool) -> 
 
 def reaches(rows: Sequence[Row]) -> bool:
     """Whether the best way with two workers gains what is wanted; True if none was measured."""
-    gains = [row["times"] for row in rows if row["workers"] == 2 and row["way"] == "threads"]
+    gains = [row["times"] for row in rows if row["workers"] == 2 and row["way"] == "processes"]
     return not gains or max(gains) >= WANTED
 
 
@@ -171,7 +165,7 @@ def options() -> argparse.Namespace:
     """What was asked for."""
     made = parser(__doc__)
     made.add_argument("what", choices=("rate", "scale", "overhead", "journal", "cost"))
-    made.add_argument("--films", type=int, default=100, help="films of a run, for rate and cost")
+    made.add_argument("--films", type=int, default=140, help="films of a run, for rate and cost")
     made.add_argument("--workers", type=int, nargs="+", default=sorted({1, 2, cores()}), help="for rate")
     made.add_argument("--times", type=int, default=3, help="runs of each; the quickest counts")
     made.add_argument("--ray", action="store_true", help="with Ray on this machine, too")

@@ -37,8 +37,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "burned-in-annotation": "By its header the film has text burnt in, which may name the patient.",
         "inverted": "The lung network takes the film to be a negative: dark bones on bright lungs.",
         "turned": "The lung network takes the film to lie on its side or upside down.",
-        "corrected-by-reader": "A person changed the outlines in the reader; what a network tells of the untouched film "
-        "is left out.",
+        "corrected-by-reader": "A person changed the outlines in the reader; what a network tells of the "
+        "untouched film is left out.",
         "kind-not-told": "The lung network does not tell frontal films from other pictures; nobody judged that.",
         "opacity-not-told-apart": "The lesion network does not tell ground-glass from consolidation; all opacity is "
         "marked as ground-glass.",

@@ -13,9 +13,10 @@ from PIL import Image
 from hilum.batch.journal import JOURNAL
 
 
-def test_every_way_but_one_process_of_processes() -> None:
-    found = [(way.name, way.processes, way.workers) for way in batch.ways([1, 2], with_ray=True)]
-    assert found == [("threads", 1, 1), ("Ray", 1, 1), ("threads", 1, 2), ("processes", 2, 1), ("Ray", 1, 2)]
+def test_every_way() -> None:
+    found = [(way.name, way.command, way.workers) for way in batch.ways([1, 2], with_ray=True)]
+    kinds = [("processes", "batch"), ("threads", "analyse"), ("Ray", "batch")]
+    assert found == [(*kind, count) for count in (1, 2) for kind in kinds]
     assert not any("--ray" in way.options for way in batch.ways([1, 2, 7], with_ray=False))
 
 
@@ -27,29 +28,17 @@ def test_the_start_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
         return 3 + 0.25 * len(films) + 0.5 * (len(runs) % 2)
 
     monkeypatch.setattr(batch, "_run", run)
-    assert batch.rate(batch.Way("threads", workers=2), [Path("a")] * 28, 2) == pytest.approx(4.0)
-    assert runs == [8, 8, 28, 28]
+    assert batch.rate(batch.Way("threads", workers=2), [Path("a")] * 60, 2) == pytest.approx(4.0)
+    assert runs == [40, 40, 60, 60]
 
 
-def test_lists_of_processes_share_the_films(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def seconds(way: batch.Way, lists: list[Path], folder: Path) -> float:
-        named = [line for each in lists for line in each.read_text().splitlines()[1:]]
-        assert len(lists) == 3
-        assert sorted(named) == sorted(map(str, films))
-        return 7.0
-
-    films = [tmp_path / f"{number}.png" for number in range(11)]
-    monkeypatch.setattr(batch, "seconds", seconds)
-    assert batch._run(batch.Way("processes", processes=3), films) == 7.0
-
-
-def row(workers: int, times: float, way: str = "threads") -> dict[str, object]:
+def row(workers: int, times: float, way: str = "processes") -> dict[str, object]:
     return {"way": way, "workers": workers, "times": times}
 
 
 def test_two_workers_have_to_gain_enough() -> None:
     assert batch.reaches([row(1, 1.0), row(2, 1.81)])
-    assert not batch.reaches([row(1, 1.0), row(2, 1.79), row(2, 1.95, "processes"), row(4, 3.0)])
+    assert not batch.reaches([row(1, 1.0), row(2, 1.79), row(2, 1.95, "threads"), row(4, 3.0)])
     assert batch.reaches([row(1, 1.0)])
 
 

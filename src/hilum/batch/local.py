@@ -271,6 +271,15 @@ def source_of(entry: AnyEntry) -> str:
     return str(entry.path) if entry.member is None else f"{entry.path}/{entry.member}"
 
 
+def died(entry: AnyEntry) -> Outcome:
+    """The outcome of a case over which workers die."""
+    message = (
+        "Every worker that this case was given to has died: the machine ran out of memory, or a library crashed. "
+        "Analyse it alone with 'hilum analyse' to see why."
+    )
+    return Outcome(entry.name, source_of(entry), "failed", code=WORKER_DIED, message=message)
+
+
 def failure_code(error: Error) -> str:
     """The input gate's code, or the name of the error: ``UnsafeArchive`` is ``unsafe-archive``."""
     if isinstance(error, Refused):

@@ -32,7 +32,7 @@ from hilum.writers.whole import HIDDEN, write_error
 from .cohort import fingerprints
 from .heap import keep_memory
 from .journal import JOURNAL
-from .local import WORKER_DIED, Outcome, analyse_one, source_of
+from .local import Outcome, analyse_one, died
 from .remote import AnyEntry
 from .sizing import FILM_MB, NETWORKS_MB, VOLUME_MB, is_likely_volume
 
@@ -186,7 +186,7 @@ class _Worker:
             tried = file.tell()
             file.write("x")
         if tried >= TRIES:
-            return _died(entry)
+            return died(entry)
         made = self._analysed(entry)
         note.unlink(missing_ok=True)
         return made
@@ -224,14 +224,6 @@ def _room(ray: Any, needs: Mapping[str, float]) -> int:
     names = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
     machines = (each["Resources"] for each in ray.nodes() if each["Alive"])
     return sum(min(int(has.get(names[name], 0.0) // need) for name, need in needs.items()) for has in machines)
-
-
-def _died(entry: AnyEntry) -> Outcome:
-    message = (
-        "Every worker that this case was given to has died: the machine ran out of memory, or a library crashed. "
-        "Analyse it alone with 'hilum analyse' to see why."
-    )
-    return Outcome(entry.name, source_of(entry), "failed", code=WORKER_DIED, message=message)
 
 
 @contextmanager

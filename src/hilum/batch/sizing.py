@@ -55,6 +55,14 @@ def cases_at_once(entries: Iterable[AnyEntry], settings: RuntimeSettings) -> int
     return min(cores(), max(1, int((SHARE * free - NETWORKS_MB - volume) // FILM_MB)))
 
 
+def processes_at_once(settings: RuntimeSettings) -> int:
+    """What ``runtime.workers`` says; or a process a core, but no more than fit into the free memory."""
+    if settings.workers:
+        return settings.workers
+    free = free_mb()
+    return cores() if free is None else min(cores(), max(1, int(SHARE * free // (NETWORKS_MB + FILM_MB))))
+
+
 def free_mb() -> int | None:
     """Megabytes that new processes can have without swapping, by the system and by the limit of a container.
 

@@ -69,7 +69,7 @@ def command(
     """
     from hilum.batch.cohort import run_cohort
     from hilum.batch.inputs import cohort_of
-    from hilum.batch.local import each_outcome
+    from hilum.batch.processes import by_processes
     from hilum.batch.ray import RayCluster
     from hilum.cli.live import Live
     from hilum.cli.run import SOME_FAILED
@@ -81,7 +81,7 @@ def command(
             cohort,
             output,
             settings,
-            mapper=RayCluster(address, gpus=gpus) if address else each_outcome,
+            mapper=RayCluster(address, gpus=gpus) if address else by_processes,
             watcher=live,
             **how,
         )

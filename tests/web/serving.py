@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from fastapi import FastAPI
 
@@ -72,3 +73,13 @@ def serving(folder: Path, *, works: bool = True, **web: Any) -> Iterator[Served]
     finally:
         server.should_exit = True
         thread.join(30)
+
+
+def ended(client: httpx.Client, study: str) -> dict:
+    """What a study is once its analysis has come to an end."""
+    for _ in range(2400):
+        made = client.get(f"/api/v1/studies/{study}").json()
+        if made["state"] not in {"queued", "running"}:
+            return made
+        time.sleep(0.05)
+    pytest.fail("the study does not come to an end")

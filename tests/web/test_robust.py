@@ -19,7 +19,7 @@ import pytest
 from hilum.phantom import sample_film
 from hilum.writers.png import encode_png
 
-from .serving import Served, serving
+from .serving import Served, ended, serving
 
 BOUNDARY = "x1y2z3"
 
@@ -48,15 +48,6 @@ def client(served) -> Iterator[httpx.Client]:
             break
         time.sleep(0.05)
     assert not list(incoming.iterdir())
-
-
-def ended(client: httpx.Client, study: str) -> dict:
-    for _ in range(600):
-        made = client.get(f"/api/v1/studies/{study}").json()
-        if made["state"] not in {"queued", "running"}:
-            return made
-        time.sleep(0.2)
-    pytest.fail("the study does not come to an end")
 
 
 def zipped(**files: bytes) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -21,7 +20,7 @@ from hilum.settings import Settings, WebSettings
 from hilum.web.serve import put_user
 from hilum.writers import write
 
-from .serving import PASSWORD, Served, serving
+from .serving import PASSWORD, Served, ended, serving
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +45,6 @@ def uploaded(client: httpx.Client, *files: tuple[str, bytes], **fields: str) -> 
     answer = client.post("/api/v1/studies", files=[("files", each) for each in files], data=fields)
     assert answer.status_code == 201, answer.text
     return answer.json()["items"]
-
-
-def ended(client: httpx.Client, study: str) -> dict:
-    for _ in range(2400):
-        made = client.get(f"/api/v1/studies/{study}").json()
-        if made["state"] not in {"queued", "running"}:
-            return made
-        time.sleep(0.05)
-    pytest.fail("the study does not come to an end")
 
 
 @pytest.fixture(scope="module")

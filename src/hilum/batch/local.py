@@ -32,7 +32,6 @@ from hilum.writers.whole import write_error
 
 from .heap import keep_memory
 from .remote import AnyEntry, RemoteEntry, fetched
-from .sizing import VOLUME_SUFFIXES as VOLUME_SUFFIXES  # noqa: PLC0414 - others have it from here
 from .sizing import cases_at_once, is_likely_volume
 
 if TYPE_CHECKING:

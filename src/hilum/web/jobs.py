@@ -13,7 +13,8 @@ from anyio import CapacityLimiter
 from sqlalchemy import select, update
 
 from hilum.batch.heap import keep_memory
-from hilum.batch.local import INTERNAL_ERROR, VOLUME_SUFFIXES
+from hilum.batch.local import INTERNAL_ERROR
+from hilum.batch.sizing import is_likely_volume
 from hilum.errors import Error, ModelError, SettingsError, WriteError, code_of
 from hilum.geometry import VolumeGrid
 from hilum.pipeline import analyse, open_networks
@@ -148,7 +149,7 @@ class Jobs:
 
     def _analyse(self, study: str, entry: Entry, held: ExitStack) -> Summary:
         """Read, analyse and write one study; its image can be looked at as soon as it was read."""
-        has_turn = entry.study is not None or entry.path.name.lower().endswith(VOLUME_SUFFIXES)
+        has_turn = is_likely_volume(entry)
         if has_turn:
             held.enter_context(self.volumes)
         image = entry.open()

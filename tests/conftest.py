@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Iterator
@@ -30,6 +31,13 @@ def pytest_report_header() -> str:
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Training tests import torch, which this environment need not have."""
     return True if collection_path == TRAINING_TESTS and not HAS_TORCH else None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collected_at_the_end() -> Iterator[None]:
+    """What a file of tests leaves to the garbage collector is its own trouble, not that of the file that comes next."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

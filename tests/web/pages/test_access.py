@@ -26,15 +26,14 @@ def busy(browser: Browser, films: tuple[Path, Path], tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("busy")
     add_user(folder, "ann", "admin")
     with serving(folder, "--login") as address:
-        client = httpx.Client(base_url=f"{address}/api/v1", timeout=60, trust_env=False)
-        client.headers["X-Hilum-CSRF"] = client.post("/login", json={"name": "ann", "password": PASSWORD}).json()[
-            "csrf"
-        ]
-        for path, day in zip(films, ("2026-03-02", "2026-04-07"), strict=True):
-            with path.open("rb") as file:
-                sent = client.post("/studies", files={"files": file}, data={"patient": "P-17", "date": day})
-            assert sent.status_code == 201, sent.text
-        client.post("/studies", files={"files": ("notes.png", b"not a picture")})
+        with httpx.Client(base_url=f"{address}/api/v1", timeout=60, trust_env=False) as client:
+            answer = client.post("/login", json={"name": "ann", "password": PASSWORD})
+            client.headers["X-Hilum-CSRF"] = answer.json()["csrf"]
+            for path, day in zip(films, ("2026-03-02", "2026-04-07"), strict=True):
+                with path.open("rb") as file:
+                    sent = client.post("/studies", files={"files": file}, data={"patient": "P-17", "date": day})
+                assert sent.status_code == 201, sent.text
+            client.post("/studies", files={"files": ("notes.png", b"not a picture")})
         yield address
 
 

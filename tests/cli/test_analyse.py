@@ -128,6 +128,15 @@ def test_json_of_one_film_that_fails(calls: Calls, films: Path, tmp_path: Path) 
     assert result.stderr == "Error: It is a cat.\n"
 
 
+def test_json_is_json_whatever_files_are_called(calls: Calls, films: Path, tmp_path: Path) -> None:
+    strange = films / b"\xe8\x82\xba \xff.png".decode(errors="surrogateescape")
+    strange.write_bytes((films / "a.png").read_bytes())
+    result = analyse(strange, "-o", tmp_path / "out", "--json")
+    assert result.exit_code == 0
+    assert result.stdout.isascii()
+    assert json.loads(result.stdout)["cases"][0]["source"] == str(strange)
+
+
 def test_settings_reach_the_run(calls: Calls, films: Path, tmp_path: Path) -> None:
     analyse(films, "-o", tmp_path, "--no-report", "--workers", 3, "--set", "gate.enabled=false")
     ((_, output, settings),) = calls

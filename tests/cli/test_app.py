@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner, Result
 
 from hilum import __version__
-from hilum.cli.app import COMMANDS, app
+from hilum.cli.app import COMMANDS, app, main
 from hilum.cli.talk import TalkingCommand
 from hilum.errors import Error, Refused
 
@@ -63,3 +66,22 @@ def test_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
     result = invoke_failing(monkeypatch, KeyboardInterrupt())
     assert result.exit_code == 130
     assert result.stderr.strip() == "Interrupted."
+
+
+def test_what_the_terminal_cannot_show_is_told_by_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def failing() -> None:
+        click.echo("\u80ba.png \udcff")
+        raise Error("No film: '\u80ba.png'.")
+
+    monkeypatch.setattr(app, "get_command", lambda *_: failing)
+    monkeypatch.setattr(sys, "argv", ["hilum", "failing"])
+    with io.TextIOWrapper(io.BytesIO(), "cp1252") as out, io.TextIOWrapper(io.BytesIO(), "cp1252") as err:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        monkeypatch.undo()
+        told = [stream.buffer.getvalue() for stream in (out, err)]  # type: ignore[attr-defined]
+    assert ended.value.code == 1
+    assert told == [b"\\u80ba.png \\udcff\n", b"Error: No film: '\\u80ba.png'.\n"]

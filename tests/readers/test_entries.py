@@ -204,6 +204,7 @@ def spots(*paths):
         ([("r", "con.png"), ("r", "lpt1")], ["film-con", "film-lpt1"]),
         ([("r", "a b (1).png"), ("r", "...png")], ["a_b_1", "film"]),
         ([("r", "größe.png")], ["größe"]),
+        ([("r", "film \udcff.png")], ["film"]),
     ],
 )
 def test_the_plainest_name_that_is_free(paths, expected):

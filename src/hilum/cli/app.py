@@ -5,6 +5,8 @@ Exit status: 0 done, 1 an error of ours, 2 usage, 3 some cases failed, 130 inter
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -74,5 +76,11 @@ def app() -> None:
 
 
 def main() -> None:
-    """Run the command line; exits with its status."""
+    """Run the command line; exits with its status.
+
+    What the terminal's encoding cannot show, such as a file name in another script, is told by its code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="hilum")

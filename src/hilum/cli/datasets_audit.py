@@ -50,7 +50,7 @@ def command(
     found = audit(seen)
     if output:
         write_audit(found, seen, output)
-    click.echo(json.dumps(as_json(found), indent=2, ensure_ascii=False) if is_json else as_text(found))
+    click.echo(json.dumps(as_json(found), indent=2) if is_json else as_text(found))
     if output and not context.meta.get(QUIET):
         click.echo(f"Written to {output}", err=True)
     if fail_on != "never" and found.worst(Gravity(fail_on)):

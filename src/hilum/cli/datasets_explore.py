@@ -41,6 +41,6 @@ def command(
     summary = summarise(seen)
     if output:
         write_exploration(summary, seen, output, thumbnails=thumbnails)
-    click.echo(json.dumps(as_json(summary), indent=2, ensure_ascii=False) if is_json else as_text(summary), nl=is_json)
+    click.echo(json.dumps(as_json(summary), indent=2) if is_json else as_text(summary), nl=is_json)
     if output and not context.meta.get(QUIET):
         click.echo(f"Written to {output}", err=True)

@@ -32,7 +32,7 @@ def command(
     if names:
         found = tuple(entry for entry in (catalogue()[name] for name in names) if entry in found)
     if is_json:
-        click.echo(json.dumps([entry.as_json() for entry in found], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([entry.as_json() for entry in found], indent=2))
     elif names:
         click.echo("\n\n".join("\n".join(_page(entry)) for entry in found))
     else:

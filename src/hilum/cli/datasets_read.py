@@ -49,7 +49,7 @@ def command(
     if output:
         table.write_csv(output)
     told = _told(table)
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if is_json else "\n".join(_lines(told)))
+    click.echo(json.dumps(told, indent=2) if is_json else "\n".join(_lines(told)))
 
 
 def _told(table: CaseTable) -> dict[str, dict[str, int]]:

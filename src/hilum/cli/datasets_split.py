@@ -137,4 +137,4 @@ def _as_json(split: Split, table: CaseTable) -> str:
     patients = _patients(split, table)
     parts = {part: {"patients": patients[part], "cases": len(keys)} for part, keys in split.parts.items()}
     divided = [{"patient": each.person, "parts": list(each.parts)} for each in split.divided(table)]
-    return json.dumps({"parts": parts, "divided": divided, "made": dict(split.made)}, indent=2, ensure_ascii=False)
+    return json.dumps({"parts": parts, "divided": divided, "made": dict(split.made)}, indent=2)

@@ -119,7 +119,7 @@ def command(context: click.Context, **given: Unpack[_Given]) -> None:
         if not context.meta.get(QUIET):
             click.echo(f"Written to {output}", err=True)
     told = (
-        json.dumps(as_json(results), indent=2, ensure_ascii=False) + "\n" if given["is_json"] else as_markdown(results)
+        json.dumps(as_json(results), indent=2) + "\n" if given["is_json"] else as_markdown(results)
     )
     click.echo(told, nl=False)
     if results.missing:

@@ -33,7 +33,7 @@ def list_(as_json: bool) -> None:
         for each in map(card, names())
     ]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
         click.echo(f"{row['name']} {row['version']}  {row['title']}{' (default)' if row['is_default'] else ''}")
@@ -52,7 +52,7 @@ def show(name: str, as_json: bool) -> None:
     found = card(name)
     if as_json:
         table = tomllib.loads((found.folder / CARD).read_text(encoding="utf-8"))
-        click.echo(json.dumps(table, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(table, indent=2))
         return
     click.echo("\n".join(_page(found)))
 

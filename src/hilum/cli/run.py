@@ -73,7 +73,7 @@ def finish(summary: Summary, *, as_json: bool) -> None:
     """Print what became of a run, and exit with its status: 0, 1 if the only case failed, 3 if some of several did."""
     cases, failed = summary.outcomes, summary.failed
     if as_json:
-        click.echo(json.dumps(_as_json(summary), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_as_json(summary), indent=2))
     elif len(cases) != 1:
         click.echo(f"{len(cases) - len(failed)} of {len(cases)} cases done: {summary.table}")
     elif not failed:

@@ -53,7 +53,7 @@ def command(output: Path | None, as_json: bool, labels: tuple[str, ...], **masks
     made = _as_json(scores, measures) | _film_instances(maps)
     if output is not None:
         _write(output, made)
-    click.echo(json.dumps(made, indent=2, ensure_ascii=False) if as_json else "\n".join(_page(scores, measures)))
+    click.echo(json.dumps(made, indent=2) if as_json else "\n".join(_page(scores, measures)))
 
 
 def _mappings(labels: tuple[str, ...]) -> dict[str, LabelMapping]:

@@ -31,7 +31,7 @@ def command(scans: tuple[Path, ...], as_json: bool) -> None:
     from hilum.readers.entries import survey
 
     found = survey(scans, chosen_settings().read)
-    click.echo(json.dumps(_as_json(found), indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(found)))
+    click.echo(json.dumps(_as_json(found), indent=2) if as_json else "\n".join(_lines(found)))
 
 
 def _lines(found: Survey) -> Iterator[str]:

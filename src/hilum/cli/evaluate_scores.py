@@ -81,9 +81,7 @@ def command(context: click.Context, **given: Unpack[_Given]) -> None:
         write_score_results(results, output)
         if not context.meta.get(QUIET):
             click.echo(f"Written to {output}", err=True)
-    told = (
-        json.dumps(as_json(results), indent=2) + "\n" if given["is_json"] else as_markdown(results)
-    )
+    told = json.dumps(as_json(results), indent=2) + "\n" if given["is_json"] else as_markdown(results)
     click.echo(told, nl=False)
     if missing_of(results):
         context.exit(SOME_MISSING)

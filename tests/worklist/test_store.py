@@ -31,7 +31,7 @@ def received(folder: Path, name: str = "film.png", content: bytes = b"pixels") -
         ("a/b.dcm", "a/b.dcm"),
         ("..\\..\\windows\\x.dcm", "windows/x.dcm"),
         ("../../../etc/passwd", "etc/passwd"),
-        ("/root/.ssh/key", "root/ssh/key"),
+        ("/home/reader/.ssh/key", "home/reader/ssh/key"),
         ("C:\\films\\a.png", "C_/films/a.png"),
         ("a\r\nSet-Cookie: x.png", "a_Set-Cookie_x.png"),
         ("-rf.png", "rf.png"),

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .postgresql import cluster
 
@@ -17,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("HILUM_TEST_DATA", ROOT.parent / "shared" / "data"))
 TRAINING_TESTS = ROOT / "tests" / "training"
 HAS_TORCH = find_spec("torch") is not None
+
+settings.register_profile("hilum", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hilum")  # no property is about time; `.ci/run` takes the profile of hypothesis that draws no lots
 
 for _name in [name for name in os.environ if name.startswith("HILUM_")]:
     del os.environ[_name]  # the settings of whoever runs the tests

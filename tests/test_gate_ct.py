@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hilum.datasets.open import SPACING_ASSUMED
 from hilum.errors import Refused, WrongQuantity
 from hilum.gate import CODES, refuse
 from hilum.gate_ct import after, before
@@ -264,3 +265,18 @@ def test_real_scans_pass_and_their_masks_do_not(data):
     for path in [*sorted(data.glob("ct/imlab-lung3d/*.nii.gz")), *sorted(data.glob("ct/elastix-lung/*.mha"))]:
         errors = [finding.code for finding in before(read(path), ON) if finding.gravity is Gravity.ERROR]
         assert errors == (["mask-given"] if "mask" in path.name else []), path.name
+
+
+@pytest.mark.parametrize("factor", [0.001, 1.0, 40.0])
+def test_a_spacing_that_was_assumed_is_not_judged(scan, phantom, factor):
+    unscaled = replace(scaled(scan, factor, factor, factor), findings=(SPACING_ASSUMED,))
+    assert before(unscaled, ON) == (SPACING_ASSUMED,)
+    lungs = replace(phantom.lungs, grid=unscaled.grid)
+    assert after(lungs, ON, is_to_scale=unscaled.is_to_scale) == ()
+
+
+def test_lungs_cut_off_are_told_of_without_a_spacing_too(phantom):
+    array = phantom.lungs.array[len(phantom.lungs.array) // 2 :]
+    lungs = LabelMap(array, VolumeGrid.of_spacing(array.shape, (0.01, 0.01, 0.01)), LUNGS, SOURCE)
+    assert "cropped-lungs" in [finding.code for finding in after(lungs, ON, is_to_scale=False)]
+    assert "cropped-lungs" not in [finding.code for finding in after(lungs, ON)]

@@ -6,6 +6,7 @@ The codes are those of :data:`hilum.gate.CODES`, which explains each of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hilum.gate import tempered, unequal_lungs
 from hilum.geometry import VolumeGrid
 from hilum.image import Image, LabelMap, Quantity
 from hilum.measurement import Finding, Gravity
+from hilum.segmentation.scale import usual_grid
 from hilum.settings import GateSettings
 
 AIR_HU = (-1200.0, -600.0)
@@ -95,7 +97,7 @@ def before(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
     WrongQuantity
         The image is a film.
     """
-    found = [*image.findings, *_by_geometry(image.volume.axial, settings)]
+    found = [*image.findings, *_by_geometry(image.volume.axial, settings, is_to_scale=image.is_to_scale)]
     fault = next(_by_labels(image.array), None)
     if fault is not None:
         found.append(fault)
@@ -107,15 +109,19 @@ def before(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
     return tempered(found, settings)
 
 
-def after(lungs: LabelMap, settings: GateSettings) -> tuple[Finding, ...]:
+def after(lungs: LabelMap, settings: GateSettings, *, is_to_scale: bool = True) -> tuple[Finding, ...]:
     """What is found once the lungs of a CT are segmented.
 
     Parameters
     ----------
     lungs : 1 the patient's right lung, 2 the left, on the CT's grid
     settings : where the gate is switched off, errors are warnings
+    is_to_scale : the CT's spacing is its own; an assumed one says nothing of volumes
     """
-    return tempered(_by_lungs(lungs.axial()), settings)
+    axial = lungs.axial()
+    if not is_to_scale:
+        axial = replace(axial, grid=usual_grid(axial.volume))
+    return tempered(_by_lungs(axial, is_to_scale=is_to_scale), settings)
 
 
 def _few(array: NDArray[Any]) -> NDArray[Any]:
@@ -123,7 +129,7 @@ def _few(array: NDArray[Any]) -> NDArray[Any]:
     return array[tuple(slice(None, None, max(1, length // _SAMPLES)) for length in array.shape)]
 
 
-def _by_geometry(grid: VolumeGrid, settings: GateSettings) -> Iterator[Finding]:
+def _by_geometry(grid: VolumeGrid, settings: GateSettings, *, is_to_scale: bool) -> Iterator[Finding]:
     slices, rows, columns = grid.shape
     if slices < settings.min_slices:
         held = "one slice" if slices == 1 else f"{slices} slices"
@@ -138,7 +144,8 @@ def _by_geometry(grid: VolumeGrid, settings: GateSettings) -> Iterator[Finding]:
             "side. Give the volume at its full size."
         )
         yield Finding("too-small", Gravity.ERROR, message)
-    yield from _by_spacing(grid)
+    if is_to_scale:
+        yield from _by_spacing(grid)
 
 
 def _by_spacing(grid: VolumeGrid) -> Iterator[Finding]:
@@ -243,7 +250,7 @@ def _implausible(values: NDArray[np.float32]) -> Finding:
     return Finding("not-hounsfield", Gravity.ERROR, message)
 
 
-def _by_lungs(lungs: LabelMap) -> Iterator[Finding]:
+def _by_lungs(lungs: LabelMap, *, is_to_scale: bool) -> Iterator[Finding]:
     voxel_ml = lungs.volume.voxel_ml
     volumes = {side: lungs.pixels(f"{side}-lung") * voxel_ml for side in ("right", "left")}
     if not any(volumes.values()):
@@ -251,7 +258,7 @@ def _by_lungs(lungs: LabelMap) -> Iterator[Finding]:
         return
     unequal = tuple(unequal_lungs(volumes, "volume", VOLUME_RATIO))
     yield from unequal
-    if not unequal and sum(volumes.values()) < SMALL_ML:
+    if is_to_scale and not unequal and sum(volumes.values()) < SMALL_ML:
         message = f"The lungs hold {sum(volumes.values()):.0f} ml together; check the outlines and the spacing."
         yield Finding("small-lungs", Gravity.WARNING, message)
     cut = list(_cut_faces(lungs))

@@ -135,6 +135,11 @@ class Image:
             )
 
     @property
+    def is_to_scale(self) -> bool:
+        """False if a finding says that the spacing of a CT was assumed: its millimetres mean nothing."""
+        return all(finding.code != "spacing-assumed" for finding in self.findings)
+
+    @property
     def plane(self) -> PlaneGrid:
         """The grid of a film; WrongQuantity for a volume."""
         return _plane(self.grid)

@@ -99,7 +99,7 @@ def analyse_ct(
         progress=progress,
     )
     lungs = of_lungs.lungs
-    found += gate_ct.after(lungs, settings.gate)
+    found += gate_ct.after(lungs, settings.gate, is_to_scale=image.is_to_scale)
     gate.refuse(found, path)
     check = hounsfield_opacity(image, lungs) if image.quantity is Quantity.HOUNSFIELD else None
     if check is not None and ct.lesions == "hounsfield":

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from hilum.datasets.open import SPACING_ASSUMED
 from hilum.errors import GridMismatch, WrongQuantity
 from hilum.geometry import VolumeGrid
-from hilum.image import LUNGS, LabelMap, Quantity
+from hilum.image import LUNGS, Image, LabelMap, Quantity
 from hilum.segmentation import ct_lesions
 from hilum.segmentation.ct_lesions import segment_ct_lesions
+from hilum.segmentation.hounsfield import hounsfield_opacity
 
 from .volumes import CT, ORDERS, boxes, ct, lesion_network, turned
 
@@ -194,3 +196,14 @@ class TestHeight:
         assert not kept[7:, 7:, 7:].any()
         assert ct_lesions._large(lesion, 1, 1).sum() == lesion.sum()
         assert ct_lesions._large(lesion, 20, 1).sum() == lesion.sum() - 8
+
+
+@pytest.mark.parametrize("step", [0.05, 1.0, 40.0])
+def test_a_picture_without_spacing_keeps_lesions_whatever_was_assumed(scan, step):
+    image, lungs, truth = scan
+    grid = VolumeGrid.of_spacing((1, *truth.shape[1:]), (1.0, step, step))
+    picture = Image(image.array[10:11], grid, Quantity.HOUNSFIELD, CT, findings=(SPACING_ASSUMED,))
+    found = segment_ct_lesions(picture, of_lungs(lungs.array[10:11], grid), lesion_network()).lesions
+    assert dice(found.array == 1, truth[10:11] == 1) > 0.8
+    by_density = hounsfield_opacity(picture, of_lungs(lungs.array[10:11], grid))
+    assert dice(by_density.array > 0, truth[10:11] > 0) > 0.6

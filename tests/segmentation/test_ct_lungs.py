@@ -1,12 +1,16 @@
 """Lungs of a CT by a network: sides, stray parts, presets, orientation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from hilum.datasets.open import SPACING_ASSUMED
 from hilum.errors import ModelError, WrongQuantity
 from hilum.geometry import PlaneGrid, VolumeGrid
 from hilum.image import Image, Quantity
 from hilum.segmentation.ct_lungs import segment_ct_lungs
+from hilum.segmentation.scale import APART_MM, FIELD_MM, to_judge_by, usual_grid
 from hilum.segmentation.two_lungs import tidy, without_holes
 
 from .volumes import CT, ORDERS, boxes, ct, lung_network, turned
@@ -242,3 +246,45 @@ class TestTidy:
         assert made[4, 10:13, 10:13].all()
         assert made[5, 30:33, 30:33].all()
         assert not made[2, 38:48, 38:48].any()
+
+
+def unscaled(hounsfield, step):
+    """A picture of one slice, of which nobody knows the spacing: ``step`` is what was assumed."""
+    plane = hounsfield[12:13]
+    grid = VolumeGrid.of_spacing(plane.shape, (1.0, step, step))
+    return Image(plane, grid, Quantity.HOUNSFIELD, CT, findings=(SPACING_ASSUMED,))
+
+
+@pytest.mark.parametrize("step", [0.01, 0.3, 1.0, 40.0])
+@pytest.mark.parametrize("method", ["network", "classical"])
+def test_a_picture_without_spacing_is_not_judged_by_the_spacing_that_was_assumed(method, step):
+    hounsfield, labels, _ = boxes()
+    network = lung_network() if method == "network" else None
+    found = segment_ct_lungs(unscaled(hounsfield, step), network, method=method).lungs
+    assert dice(found.mask("right-lung"), labels[12:13] == 1) > 0.9
+    assert dice(found.mask("left-lung"), labels[12:13] == 2) > 0.9
+    assert found.volume.spacing_mm == pytest.approx((1.0, step, step))
+
+
+def test_a_stated_spacing_is_judged_by():
+    hounsfield, _, _ = boxes()
+    image = replace(unscaled(hounsfield, 0.3), findings=())
+    assert not segment_ct_lungs(image, lung_network()).lungs.mask().any()
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 11), (13, 11, 7), (2, 512, 512)])
+def test_the_grid_to_judge_by_is_as_large_as_a_chest(shape):
+    grid = VolumeGrid.of_spacing(shape, (1.0, 2.0, 3.0))
+    made = usual_grid(grid)
+    deep, high, wide = made.spacing_mm
+    assert made.shape == shape
+    assert deep == APART_MM
+    assert high / wide == pytest.approx(2 / 3)
+    assert max(high * shape[1], wide * shape[2]) == pytest.approx(FIELD_MM)
+
+
+def test_an_image_to_scale_is_judged_by_its_own_grid():
+    hounsfield, _, grid = boxes()
+    image = ct(hounsfield, grid)
+    assert to_judge_by(image) is image
+    assert image.is_to_scale

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.datasets.open import SPACING_ASSUMED
 from hilum.datasets.slices import (
     SLICE_SOURCES,
     Labels,
@@ -41,7 +42,7 @@ from hilum.segmentation.ct_lungs import segment_ct_lungs
 from .ct_insertions import insert_opacities
 
 SLICE_SPACING_MM = (5.0, 1.0, 1.0)
-"""Of slices whose spacing nobody knows: (slices, rows, columns)."""
+"""Of slices whose spacing nobody knows, (slices, rows, columns): it keeps their shape, and nothing is judged by it."""
 
 PHANTOM_SPACING_MM = (5.0, 2.2, 2.2)
 """Of the phantoms: fine enough for masks, coarse enough for seconds."""
@@ -237,7 +238,8 @@ def _stack(case: SliceCase, planes: list[NDArray[Any]], quantity: Quantity) -> I
     slices, rows, columns = array.shape
     thickness, high, wide = SLICE_SPACING_MM
     grid = VolumeGrid.of_spacing((slices, rows, columns), (thickness, high * case.aspect, wide))
-    return Image(array, grid, quantity, Source(case.image.name, hash_file(case.image)))
+    source = Source(case.image.name, hash_file(case.image))
+    return Image(array, grid, quantity, source, findings=(SPACING_ASSUMED,))
 
 
 def _masks(planes: list[NDArray[np.uint8] | None]) -> NDArray[np.uint8] | None:

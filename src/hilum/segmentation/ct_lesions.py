@@ -20,6 +20,7 @@ from hilum.settings import RuntimeSettings
 from .ct_density import weigh_density
 from .ct_lungs import require_ct, window_of
 from .patches import DENSE_HU, put_back_maps, run_patches, tells_classes
+from .scale import to_judge_by
 from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network, shrunk
 from .solids import Solid, Spacing, parts_of, voxels_of
 
@@ -122,7 +123,7 @@ def segment_ct_lesions(
     image.volume.require_same(lungs.volume)
     if network is None:
         (network,) = open_networks([("ct-lesions", "")], RuntimeSettings(), many=True)
-    axial, masks = image.axial(), lungs.axial().array
+    axial, masks = to_judge_by(image.axial()), lungs.axial().array
     told = None if progress is None else partial(progress, "lesions")
     if network.card.input.patches is None:
         found = _by_slices(network, axial, masks, preset, told)

@@ -19,6 +19,7 @@ from hilum.provenance import Json, Step
 from hilum.settings import RuntimeSettings
 
 from .ct_classical import classical_lungs
+from .scale import to_judge_by
 from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network
 from .two_lungs import tidy
 
@@ -77,7 +78,7 @@ def segment_ct_lungs(
         The network cannot be used.
     """
     require_ct(image)
-    axial = image.axial()
+    axial = to_judge_by(image.axial())
     if method == "classical":
         maps, stack = classical_lungs(axial)
         step = Step("segment-lungs", {"method": method}, (image.origin,))

@@ -18,6 +18,7 @@ from hilum.image import LESIONS, Image, Label, LabelMap, Quantity
 from hilum.preprocessing.ct import look_at_labels, lung_slice_window
 from hilum.provenance import Json, Step
 
+from .scale import to_judge_by
 from .slices import Maps, Stack, looked_at, put_back, shrunk
 from .solids import Solid, opened, solids_of_at_least, voxels_of
 
@@ -63,7 +64,8 @@ def hounsfield_opacity(image: Image, lungs: LabelMap) -> LabelMap:
     """
     image.require(Quantity.HOUNSFIELD)
     image.volume.require_same(lungs.volume)
-    axial, masks, grid = image.axial(), lungs.axial().array, image.volume.axial
+    axial, masks = to_judge_by(image.axial()), lungs.axial().array
+    grid = axial.volume
     settings: dict[str, Json] = {
         "bands-hu": [float(edge) for edge in BANDS_HU],
         "pixel-mm": PIXEL_MM,

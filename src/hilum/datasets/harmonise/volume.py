@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.datasets.open import SPACING_ASSUMED
 from hilum.datasets.schema import MaskKind
 from hilum.geometry import Grid, VolumeGrid
 from hilum.image import Image, LabelMap
@@ -69,14 +68,13 @@ def harmonise_volume(
     masks: dict[MaskKind, Numbers] = {
         kind: translated(labels.axial(), kind, settings.labels) for kind, labels in given.items()
     }
-    is_to_scale = all(finding.code != SPACING_ASSUMED.code for finding in image.findings)
     found_by = "source"
     if "lungs" not in masks:
-        found, found_by = find_lungs(axial, is_to_scale=is_to_scale)
+        found, found_by = find_lungs(axial, is_to_scale=image.is_to_scale)
         if found is not None:
             masks["lungs"] = translated(found, "lungs", settings.labels)
     marked = _marked([masks[kind] for kind in ("lungs", "lung-fields", "lesions") if kind in masks])
-    lattice = _lattice(axial.volume, marked, settings, is_to_scale=is_to_scale)
+    lattice = _lattice(axial.volume, marked, settings, is_to_scale=image.is_to_scale)
     scale = volume_scale(axial, settings)
     array = np.empty(lattice.shape, scale.kind)
     for out, plane in zip(array, planes(axial.array, lattice, outside_value(axial)), strict=True):
@@ -91,7 +89,7 @@ def harmonise_volume(
         source=axial.volume,
         lungs=found_by,
         is_cut=marked is not None and _is_cut(lattice, marked),
-        is_to_scale=is_to_scale,
+        is_to_scale=image.is_to_scale,
     )
 
 

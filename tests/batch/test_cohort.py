@@ -232,13 +232,13 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, films: Path, mo
 def test_killed_at_random_and_resumed_every_case_is_there_once(tmp_path: Path) -> None:
     names = [f"film-{n:03}" for n in range(97)] + ["bad-1", "bad-2"]
     films, output = make_films(tmp_path / "films", names), tmp_path / "out"
-    command = [sys.executable, str(HERE / "cohort_parts.py"), str(films), str(output), "0.01"]
+    command = [sys.executable, str(HERE / "cohort_parts.py"), str(films), str(output), "0.03"]
     rng = random.Random(7)
     killed = 0
     for _ in range(5):
         before = len(journal_of(output)) if output.exists() else 0
         process = subprocess.Popen(command)
-        until = before + rng.randrange(1, 15)
+        until = before + rng.randrange(1, 11)
         while process.poll() is None and (not (output / JOURNAL).exists() or lines(output) < until):
             time.sleep(0.002)
         time.sleep(rng.random() * 0.01)

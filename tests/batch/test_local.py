@@ -99,18 +99,19 @@ def test_more_entries_than_the_queue_holds(tables: Tables, tmp_path: Path) -> No
 
 def test_no_more_than_the_workers_are_in_work(tables: Tables, tmp_path: Path) -> None:
     lock, in_work, most = threading.Lock(), 0, 0
+    together = threading.Barrier(3)
 
     def action() -> None:
         nonlocal in_work, most
         with lock:
             in_work += 1
             most = max(most, in_work)
-        time.sleep(0.005)
+        together.wait(60)
         with lock:
             in_work -= 1
 
-    run([FakeEntry(str(n), action) for n in range(11)], tmp_path, workers=3)
-    assert 1 < most <= 3
+    run([FakeEntry(str(n), action) for n in range(12)], tmp_path, workers=3)
+    assert most == 3
 
 
 class InWork:

@@ -15,6 +15,7 @@ from hilum.geometry import VolumeGrid
 from hilum.image import Image, Quantity
 from hilum.measurement import Finding, Gravity, NotMeasured
 from hilum.provenance import Source, digest
+from hilum.scoring.film_lesions import OUTSIDE
 from hilum.writers.display import display
 from hilum.writers.overlay import draw
 from hilum.writers.report import render_report
@@ -185,6 +186,28 @@ def test_a_healthy_film(make_case, case):
     assert "below the threshold of 40 %, so no lesion was drawn" in page.text
     assert "does not rule out disease" in page.text
     assert page.text.count("○ not affected") == 6
+
+
+def test_the_single_lesions(make_case, case, page):
+    first, second = case.instances
+    assert "Connected parts of what is drawn as a lesion, the largest first." in page.text
+    share = 100 * first.pixels / case.lesions.array.size
+    assert f"1 Opacity Right lower {share:.1f} % of the film 0 % –" in page.text
+    assert "2 Opacity Left lower" in page.text
+    assert "100 % –" in page.text[page.text.index("2 Opacity Left lower") :]
+    calibrated = make_case(spacing_mm=(2.0, 3.0))
+    assert f"Right lower {first.pixels * 6 / 100:.1f} cm² 0 %" in Page(report(calibrated)).text
+    seen = replace(first, score=0.876, zone=OUTSIDE, side=OUTSIDE, method="detector")
+    text = Page(report(replace(case, instances=(seen, *[second] * 9)))).text
+    assert "the most certain first; outlines and scores are not its. And 2 more, which result.json lists." in text
+    assert re.search(r"1 Opacity Outside both lungs [\d.]+ % of the film 0 % 0\.88", text)
+
+
+def test_no_lesions_and_no_certainties_of_all_or_nothing(make_case, case):
+    text = Page(report(make_case(with_lesions=False, disease=replace(case.disease, probability=0.002)))).text
+    assert "Single lesions None was found." in text
+    assert "< 1 % probability" in text
+    assert "> 99 % probability" in Page(report(make_case(disease=replace(case.disease, probability=0.9994)))).text
 
 
 def test_findings_are_shown_with_their_gravity(make_case, page):

@@ -9,7 +9,11 @@ from hilum.case import Case, Disease
 from hilum.geometry import PlaneGrid, SpacingAt
 from hilum.measurement import NotMeasured
 from hilum.provenance import sources
-from hilum.writers.captions import number
+from hilum.scoring.film_lesions import FilmLesion
+from hilum.writers.captions import caption, number
+
+MOST_INSTANCES = 8
+"""How many single lesions are listed; ``result.json`` has them all."""
 
 _SIDES = ("right", "left")
 _LEVELS = ("upper", "middle", "lower")
@@ -18,6 +22,12 @@ _PLANES = {
     SpacingAt.DETECTOR: "at the detector",
     SpacingAt.PATIENT: "at the patient",
     SpacingAt.UNKNOWN: "at an unknown plane",
+}
+
+
+_MADE_BY = {
+    "connected-parts": "Connected parts of what is drawn as a lesion, the largest first.",
+    "detector": "As a detector of single lesions found them, the most certain first; outlines and scores are not its.",
 }
 
 
@@ -40,6 +50,18 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
+class Lesion:
+    """A row of the table of single lesions, each cell as text."""
+
+    number: str
+    structure: str
+    place: str
+    area: str
+    consolidation: str
+    certainty: str
+
+
+@dataclass(frozen=True, slots=True)
 class FilmView:
     """What the report of a film shows besides what every report shows."""
 
@@ -47,6 +69,9 @@ class FilmView:
     zones: Mapping[str, Mapping[str, Zone]]
     lungs: Mapping[str, tuple[str, str]]
     hit_rule: str
+    instances: tuple[Lesion, ...]
+    others: str
+    made_by: str
 
 
 def film_view(case: Case) -> FilmView:
@@ -56,6 +81,9 @@ def film_view(case: Case) -> FilmView:
         zones={level: {side: _zone(case, f"{side}-{level}") for side in _SIDES} for level in _LEVELS},
         lungs={side: (_part(case, "opacity-percent", side), _part(case, "geographic-extent", side)) for side in _SIDES},
         hit_rule=_hit_rule(case),
+        instances=tuple(_lesion(each, case.image.plane) for each in case.instances[:MOST_INSTANCES]),
+        others=_others(case),
+        made_by=_MADE_BY[case.instances[0].method] if case.instances else "",
     )
 
 
@@ -66,6 +94,30 @@ def film_facts(case: Case) -> Iterator[tuple[str, str]]:
     yield "View", case.image.view or "not stated"
     yield "Pixels", f"{grid.shape[1]} × {grid.shape[0]}"
     yield "Pixel spacing", _spacing(grid)
+
+
+def _lesion(each: FilmLesion, grid: PlaneGrid) -> Lesion:
+    return Lesion(
+        number=f"{each.number}",
+        structure=caption(each.structure),
+        place="Outside both lungs" if isinstance(each.zone, NotMeasured) else caption(each.zone),
+        area=_area(each.pixels, grid),
+        consolidation=number(100 * each.consolidation_pixels / each.pixels, "%"),
+        certainty="–" if isinstance(each.score, NotMeasured) else f"{each.score:.2f}",
+    )
+
+
+def _area(pixels: int, grid: PlaneGrid) -> str:
+    """In cm2 where the file states how large a pixel is, otherwise as a share of the film."""
+    if grid.spacing_mm is None:
+        return f"{number(100 * pixels / (grid.shape[0] * grid.shape[1]), '%')} of the film"
+    return f"{number(round(pixels * grid.spacing_mm[0] * grid.spacing_mm[1] / 100, 1))} cm²"
+
+
+def _others(case: Case) -> str:
+    """What of the single lesions is not listed."""
+    rest = len(case.instances) - MOST_INSTANCES
+    return f"And {rest} more, which result.json lists." if rest > 0 else ""
 
 
 def _spacing(grid: PlaneGrid) -> str:

@@ -113,9 +113,10 @@ class CtSettings:
 
     Attributes
     ----------
-    preset : ``standard`` looks at every slice up to one a 1.5 mm; ``fast`` at one a 5 mm, with the rest between them
+    preset : ``standard`` looks at every slice, but at no more than one in 1.5 mm; ``fast`` at one in 5 mm, and fills in
+        what lies between
     lungs : the ``network``, or the ``classical`` method by thresholds and connected parts
-    lesions : the ``network``, or bands of ``hounsfield`` units, which are the cross-check in every result
+    lesions : the ``network``, or ``hounsfield``: the bands of Hounsfield units that are the cross-check in every result
     least_opacity_ml : a lung, zone or lobe with less opacity counts as clear in the scores by grades; 0 keeps to their
         publications, by which anything is more than nothing
     series : UID of the DICOM series to take where a folder holds several; empty takes the one ``hilum series`` names
@@ -137,9 +138,9 @@ class ProjectSettings:
     method : ``film`` by the law of attenuation, or the plain column ``sum`` of 8-bit grey along parallel rays
     view : ``PA`` from back to front, ``AP`` from front to back, ``LATERAL`` from the right to the left side
     geometry : rays from a ``point``, or ``parallel`` ones
-    source_mm : from the source to the detector, of a point
-    gap_mm : from the last plane of the CT to the detector, of a point
-    pitch_mm : of the detector's pixels
+    source_mm : distance from the source to the detector, for rays from a point
+    gap_mm : distance from the last plane of the CT to the detector, for rays from a point
+    pitch_mm : side of the detector's pixels
     energy_kev : effective energy of the beam, 20 to 150
     photons : quanta that reach a detector's area of 0.16 square mm behind air; fewer are noisier
     scatter : scattered over primary light behind the mean patient, after the grid
@@ -148,8 +149,8 @@ class ProjectSettings:
     sharpening : strength of the edge enhancement
     flattening : how far coarse differences of density are evened out, 0 to 1
     marker : letters at the patient's left shoulder; empty for none
-    seed : of the noise
-    remove_table : take away all that is not the patient
+    seed : seed of the noise
+    remove_table : take away all that is not the patient: table, blankets and the air about
     mask_mm : a pixel belongs to a mask where its ray runs at least so far through it
     """
 
@@ -205,34 +206,34 @@ class NodeSettings:
     Attributes
     ----------
     spool : folder of its queue: arriving objects, studies and their results
-    ae_title : by which senders call it
+    ae_title : AE title by which senders call it
     host : address that it listens on; ``0.0.0.0`` for all of the machine's
-    port : of its DICOM listener; 0 switches the listener off
+    port : port of its DICOM listener; 0 switches the listener off
     allow_ae : AE titles that may send; none listed lets all
     allow_hosts : addresses or networks that may connect, such as ``10.1.0.0/16``; none listed lets all
     associations : senders at once; further ones are told to come again
     tls_cert : certificate in PEM, of this side in TLS; empty for connections in the clear
-    tls_key : its private key
+    tls_key : private key of that certificate, in PEM
     tls_ca : certificates in PEM by which the other side is judged; for the listener empty asks senders for none
     poll_url : DICOMweb service that is asked for new studies; empty for none
-    poll_seconds : between two questions
+    poll_seconds : seconds between two questions
     poll_days : only studies of so many days are asked for, by Study Date; 0 asks for all
     poll_limit : studies that one page of its answers holds
     watch : folder whose files are taken in, and left where they are; empty for none
     web_credentials : file with ``user:password`` for the DICOMweb services; empty for none
-    modalities : that are analysed; the rest is refused
+    modalities : modalities that are analysed; the rest is refused
     quiet_seconds : a study counts as complete when nothing has arrived for it for so long
     workers : studies in work at once
     tries : how often a study is tried that fails for no fault of its own
     deliver : where results go: ``dicom://AE@host:port``, ``dicoms://AE@host:port`` with TLS, or the http or https
         address of a DICOMweb service
     deliver_tries : how often a result is sent before it is put aside for the operator
-    retry_seconds : before the second try; each further one waits twice as long, an hour at most
+    retry_seconds : seconds before the second try; each further one waits twice as long, an hour at most
     spool_gb : largest size of the spool; objects that go beyond are answered "out of resources"
     keep_days : how long finished studies stay in the spool; 0 removes them once their results are delivered
     keep_gb : largest size of finished studies in the spool; the oldest go first
     health_host : address of the health and metrics page
-    health_port : its port; 0 switches it off
+    health_port : port of the health and metrics page; 0 switches it off
     worklist : URL of a reader's database, in which studies appear once they are done; they are put into ``web.folder``.
         Empty for none
     """
@@ -274,18 +275,18 @@ class WebSettings:
 
     Attributes
     ----------
-    folder : in which it keeps studies, and its worklist unless ``web.database`` says otherwise
+    folder : folder of the studies, and of the worklist unless ``web.database`` says otherwise
     host : address that it listens on; with any but this machine's own, people have to log in
-    port : that it listens on; 0 takes a free one
+    port : port that it listens on; 0 takes a free one
     database : URL of the worklist, such as ``postgresql+psycopg://user@host/name``; empty for a file in the folder
     login : people have to log in on this machine's own address, too
     upload_gb : largest size of one upload
     folder_gb : largest size of all studies
     workers : studies in work at once
     identities : take patient's number and study date from DICOM; otherwise a pseudonym stands for the number
-    session_hours : until one has to log in again
+    session_hours : hours until one has to log in again
     tls_cert : certificate in PEM; empty for connections in the clear
-    tls_key : its private key
+    tls_key : private key of that certificate, in PEM
     allowed_hosts : names by which browsers may call it, beside ``web.host`` and this machine's own
     """
 

@@ -27,6 +27,7 @@ app = Group()
 @setting("output.masks", "--mask-format")
 @setting("output.report", "--report/--no-report")
 @setting("runtime.workers", "--workers")
+@setting("ct.series", "--series")
 @settings_sources
 def tell() -> None:
     click.echo(as_toml(chosen_settings()))
@@ -107,3 +108,4 @@ def test_help_tells_the_default() -> None:
     assert "Write report.html. [default: on]" in told
     assert "if the free memory has room for them. [default: 0]" in told
     assert "repeat for several. [default: png]" in told
+    assert "hilum series names. [default: none]" in told

@@ -98,7 +98,7 @@ def setting(key: str, flag: str) -> Decorator[Command]:
 def _shown(default: Any) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
-    return ", ".join(default) or "none" if isinstance(default, tuple) else str(default)
+    return (", ".join(default) if isinstance(default, tuple) else str(default)) or "none"
 
 
 def _click_type(wanted: Any) -> Any:

@@ -153,7 +153,10 @@ def test_zones_that_readers_are_expected_to_count(case):
     six = replace(case.scores["six-zone"], method="zone-evidence", settings={"threshold": 0.25, "spread": 0.15})
     text = Page(report(replace(case, scores={**case.scores, "six-zone": six}))).text
     assert "the number of zones that readers are expected to count" in text
-    assert "half of them count a zone at 25 %" in text
+    assert "Half of them count a zone of which 25 % has opacity, faint opacity below what is drawn included" in text
+    shares = replace(six, method="opacity-share")
+    text = Page(report(replace(case, scores={**case.scores, "six-zone": shares}))).text
+    assert "Half of them count a zone of which 25 % has opacity." in text
 
 
 def test_spacing_says_where_it_holds(make_case, page):

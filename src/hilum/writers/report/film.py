@@ -155,10 +155,13 @@ def _hit_rule(case: Case) -> str:
         return ""
     threshold = score.settings["threshold"]
     if "spread" in score.settings:
-        return (
-            "The six-zone score is the number of zones that readers are expected to count, from the share of each with "
-            f"opacity (half of them count a zone at {100 * threshold:.0f} %); marked are those that most would count."
+        told = (
+            "The six-zone score is the number of zones that readers are expected to count; marked are those that most "
+            f"would count. Half of them count a zone of which {100 * threshold:.0f} % has opacity"
         )
+        if score.method != "zone-evidence":
+            return f"{told}."
+        return f"{told}, faint opacity below what is drawn included: a zone can be marked before one in which more is drawn."
     if score.method == "zone-evidence":
         return f"A zone is affected if the network's evidence for it, on a scale from 0 to 1, is above {threshold:.2f}."
     return f"A zone is affected if more than {100 * threshold:.0f} % of its area has opacity."

@@ -161,7 +161,7 @@ def _hit_rule(case: Case) -> str:
         )
         if score.method != "zone-evidence":
             return f"{told}."
-        return f"{told}, faint opacity below what is drawn included: a zone can be marked before one in which more is drawn."
+        return f"{told}, faint opacity below what is drawn included: a zone may be marked before one with more drawn."
     if score.method == "zone-evidence":
         return f"A zone is affected if the network's evidence for it, on a scale from 0 to 1, is above {threshold:.2f}."
     return f"A zone is affected if more than {100 * threshold:.0f} % of its area has opacity."

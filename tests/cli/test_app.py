@@ -34,6 +34,19 @@ def test_every_command_can_be_had_and_has_help() -> None:
         assert command.get_short_help_str(limit=200).endswith((".", "..."))
 
 
+def test_lists_of_commands_are_of_whole_sentences_on_a_narrow_terminal() -> None:
+    groups = {"hilum": app, **{name: group for name in COMMANDS if isinstance(group := _command(name), click.Group)}}
+    assert len(groups) > 3
+    for name, group in groups.items():
+        told = CliRunner().invoke(group, ["--help"], terminal_width=80).stdout.partition("Commands:")[2]
+        assert told.count("\n") > 3, name
+        assert "..." not in told, told
+
+
+def _command(name: str) -> click.Command | None:
+    return app.get_command(click.Context(app), name)
+
+
 def test_unknown_commands_are_usage_errors() -> None:
     result = CliRunner().invoke(app, ["analyze"])
     assert result.exit_code == 2

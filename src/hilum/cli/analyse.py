@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 @slices_options
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome of every case as JSON.")
 def command(scans: tuple[Path, ...], output: Path, lobes: Path | None, lobe_labels: str, as_json: bool) -> None:
-    """Find lungs and lesions on chest X-rays and chest CT, score, measure and report them.
+    """Find lungs and lesions on chest X-rays and CT, and score them. Masks, measures and a report of each are written.
 
     SCAN is a film (DICOM, PNG, JPEG, TIFF, BMP), a CT (DICOM series, NIfTI, NRRD, MetaImage), a folder of either, or a
     zip file; there may be several. The DICOM files of one CT study are one case; 'hilum series' tells what is there.

@@ -60,7 +60,7 @@ def command(
     gpus: float,
     **how: bool,
 ) -> None:
-    """Analyse a cohort, resumably: run the same command again after any interruption, and it goes on.
+    """Analyse a cohort; the same command again goes on where it was.
 
     INPUT is what 'hilum analyse' takes, a pattern such as 'films/**/*.png' in quotes, a list: CSV or Parquet with a
     column of paths and URLs; or a URL of a file, a folder or a pattern, such as 's3://bucket/films', with the extra

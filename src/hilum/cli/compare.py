@@ -40,12 +40,13 @@ def command(
     method: Literal["none", "rigid", "deformable"],
     images: tuple[Path, ...],
 ) -> None:
-    """Tell what changed between results of one patient, by score, zone, lobe and class.
+    """Tell what changed between results of one patient.
 
     A, B... are folders of cases (with result.json) in the order of time, all of films or all of CT; the change is that
-    of the last against the first. A verdict (more, less, within error) is given only where the error of the measurement
-    is known: from the networks' own test figures, from the outlines of volumes, and from the alignment. Whether the
-    results are of one patient is not checked. To compare networks, see 'hilum evaluate compare'.
+    of the last against the first, by score, zone, lobe and class. A verdict (more, less, within error) is given only
+    where the error of the measurement is known: from the networks' own test figures, from the outlines of volumes, and
+    from the alignment. Whether the results are of one patient is not checked. To compare networks, see 'hilum evaluate
+    compare'.
     """
     from hilum.batch.compare import write_changes
     from hilum.batch.followup import follow_up, write_follow_up

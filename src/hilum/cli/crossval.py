@@ -42,7 +42,7 @@ def command(
     assignments: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Train RECIPE once for each fold of the data, by patient, and judge each on the fold that was held out.
+    """Train RECIPE once for each fold of the data, by patient. Each training is judged on the fold that was held out.
 
     Cases that are stated to be for a test take no part. Finished folds are taken as they are, a broken one is gone on
     with. The tables are OUTPUT/cv_results.detailed.csv (a row a case), cv_results.folds.csv and cv_results.final.csv.

@@ -27,4 +27,4 @@ class _Datasets(click.Group):
 
 @click.group("datasets", cls=_Datasets)
 def command() -> None:
-    """Data sets: find, fetch, read, harmonise, explore, split and audit them."""
+    """Find, fetch, read, harmonise, explore, split, audit data sets."""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @models_option
 @settings_sources
 def command(sources: tuple[Path, ...], output: Path, kinds: tuple[str, ...], review: Path | None) -> None:
-    """Give films of SOURCES the masks that they lack, made by networks and marked as such.
+    """Give films of SOURCES the masks that they lack, by networks. Such masks are marked in the table.
 
     The folder gets the masks, cases.csv with all cases, review.html with a picture of each film, the most doubtful
     first, and review.csv for the verdicts. Masks of a source are never touched.

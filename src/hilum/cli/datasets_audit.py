@@ -33,7 +33,7 @@ DEFECTS = 3
 def command(
     context: click.Context, data: tuple[Path, ...], *, output: Path | None, is_json: bool, fail_on: str
 ) -> None:
-    """Look for what is wrong: copies, leaks between splits, broken files, masks and units.
+    """Look for copies, leaks between splits, broken files and masks. Suspicious units and empty masks are told of, too.
 
     Several tables, databases or folders are audited together, so that copies are found across them. The exit status
     is 0 where nothing is wrong and 3 where something is.

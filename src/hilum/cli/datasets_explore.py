@@ -24,7 +24,7 @@ from hilum.cli.talk import QUIET, TalkingCommand, progress
 def command(
     context: click.Context, data: tuple[Path, ...], *, output: Path | None, is_json: bool, thumbnails: int
 ) -> None:
-    """Shapes, spacings, intensities, classes, burden, memory, and cases that stand out.
+    """Tell shapes, spacings, intensities, classes and burden. Memory and cases that stand out are told, too.
 
     A folder gets explore.html (one page with plots and pictures inside), explore-cases.csv with a row a case,
     explore-structures.csv and explore.json.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
               show_default=True, help="For which tool. COCO's polygons have no holes: objects with holes are run "
               "lengths there.")  # fmt: skip
 def command(tables: tuple[Path, ...], *, output: Path, kind: MaskKind, form: Form) -> None:
-    """Write the masks of films as outlines for annotation tools: COCO or VIA.
+    """Write masks of films as outlines for COCO or VIA.
 
     DB is a table of cases, a folder that holds one, or a downloaded data set. Each connected part of a lesion is an
     object. Outlines run along the edges of pixels: read back, they give the same masks.

@@ -18,7 +18,7 @@ from hilum.cli.talk import QUIET, TalkingCommand
 @click.option("--unpack/--keep-packed", default=True, show_default=True, help="Unpack zip files beside themselves.")
 @click.pass_context
 def command(context: click.Context, name: str, folder: Path, *, unpack: bool) -> None:
-    """Download the data set NAME of the catalogue, whose terms are told first.
+    """Download the data set NAME; its terms are told first.
 
     What broke off goes on where it was when the command is run again. Only public files can be downloaded; of other
     data sets the command tells where they are.

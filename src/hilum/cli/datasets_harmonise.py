@@ -126,7 +126,8 @@ def _numbers(
 def command(
     context: click.Context, sources: tuple[Path, ...], output: Path, workers: int, is_json: bool, **chosen: Any
 ) -> None:
-    """Bring the cases of SOURCES into one data base: a folder a case, cases.csv and manifest.json.
+    """Bring cases of SOURCES into one spacing, scale and numbering. The data base has a folder a case, cases.csv and
+    manifest.json.
 
     A source is a table of cases, a data base, or a downloaded data set in its own layout. A run that was interrupted
     goes on where it stopped; the same command on the same files gives the same bytes.

@@ -33,9 +33,9 @@ def command(
     patient: str,
     source: str,
 ) -> None:
-    """Make masks and a table of films from the outlines in FILE, of COCO or VIA.
+    """Make masks and a table of films from outlines of COCO or VIA.
 
-    COCO: polygons and run lengths. VIA: regions, or a project, as JSON. Pictures stay where they are; one without
+    FILE is JSON: polygons and run lengths of COCO; regions, or a project, of VIA. Pictures stay where they are; one without
     outlines has empty masks.
     """
     from hilum.datasets.outlines.exchange import Reading, import_annotations

@@ -27,7 +27,7 @@ SOME_FAILED = 3
               help="Folder for the results: one folder a film in it.")  # fmt: skip
 @settings_sources
 def command(run: Path, films: tuple[Path, ...], *, output: Path) -> None:
-    """Analyse films, with the single lesions that a trained Mask R-CNN finds on them.
+    """Analyse films, with the lesions that a trained Mask R-CNN finds.
 
     RUN is the folder of a training of such a recipe, with recipe.toml and weights.pt. Results are those of 'hilum
     analyse'; in result.json the instances are the detector's, and the overlay has boxes about them. Masks and scores

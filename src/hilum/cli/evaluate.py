@@ -47,7 +47,7 @@ class _Evaluate(click.Group):
 
 @click.group(cls=_Evaluate)
 def command() -> None:
-    """Compare results with references: masks, scores and readers, with 95 % intervals."""
+    """Compare masks and scores with references and readers. Figures have 95 % intervals by patient."""
 
 
 command.add_command(thresholds)
@@ -111,7 +111,7 @@ def films(
     cards: tuple[Path, ...],
     audit: Path | None,
 ) -> None:
-    """Analyse the films of a split and print every figure with its goal."""
+    """Analyse films of a split; print every figure with its goal."""
     from hilum.datasets.films import in_split, read_cases
     from hilum.evaluation.figures import is_of_use
     from hilum.evaluation.protocol import evaluate_films
@@ -159,7 +159,7 @@ def ct(
     cards: tuple[Path, ...],
     audit: Path | None,
 ) -> None:
-    """Look at the slices, volumes and phantoms of a split and print every figure with its goal."""
+    """Analyse CT of a split; print every figure with its goal. Slices, volumes and phantoms are looked at."""
     if cards and method != "network":
         raise click.UsageError("--card takes the figures of networks; leave out --method.")
     from hilum.evaluation.ct import evaluate_ct

@@ -32,7 +32,7 @@ from hilum.cli.talk import QUIET, TalkingCommand
 def command(
     context: click.Context, folders: tuple[Path, ...], *, output: Path, figures: Path | None, formats: tuple[str, ...]
 ) -> None:
-    """Put runs side by side on one page: tables, box plots, curves, Bland-Altman, bubbles, pictures.
+    """Put runs side by side on one page: tables, plots, pictures.
 
     RUN is a folder that 'hilum evaluate masks', 'scores' or 'thresholds' wrote, the folder of a training, or that of
     the benchmark of the nine networks. The page holds everything inside and fetches nothing. Needs the extra 'lab'.

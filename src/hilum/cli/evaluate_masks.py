@@ -87,7 +87,7 @@ split_option = click.option(
 @click.option("--json", "is_json", is_flag=True, help="Print JSON in place of tables.")
 @click.pass_context
 def command(context: click.Context, **given: Unpack[_Given]) -> None:
-    """Dice, distances, volumes and single lesions of masks that anything made, with 95 % intervals by patient.
+    """Judge anyone's masks: Dice, distances, volumes, single lesions. Every mean has its 95 % interval by patient.
 
     A prediction that is missing, or does not lie on its image, counts with the worst value there is and is listed;
     then the exit status is 3.

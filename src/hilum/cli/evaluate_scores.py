@@ -63,7 +63,9 @@ class _Given(TypedDict):
 @click.option("--json", "is_json", is_flag=True, help="Print JSON in place of tables.")
 @click.pass_context
 def command(context: click.Context, **given: Unpack[_Given]) -> None:
-    """Errors and agreement of scores with readers, diseased and healthy apart, and of readers among themselves.
+    """Judge anyone's scores: errors and agreement with readers.
+
+    Diseased and healthy cases stand apart, and so do readers against each other.
 
     A score that is missing counts as the end of the scale that is farther from the truth, and is listed; then the
     exit status is 3.

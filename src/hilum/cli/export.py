@@ -36,7 +36,7 @@ def command(
     assignments: tuple[str, ...],
     steps: int | None,
 ) -> None:
-    """Export WEIGHTS of RECIPE as ONNX with a card; thresholds are chosen on the validation split of the data.
+    """Export WEIGHTS of RECIPE as ONNX with a card. Thresholds are chosen on the validation split of the data.
 
     A training of the laboratory writes its recipe beside the weights: RUN/recipe.toml RUN/weights.pt.
     """

@@ -24,7 +24,7 @@ def command() -> None:
 @command.command("list", cls=TalkingCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
-    """List the networks in the package and in the folders of HILUM_MODELS."""
+    """List the networks of the package and those in HILUM_MODELS."""
     from hilum.models.catalogue import DEFAULTS, card, names
 
     rows = [
@@ -84,7 +84,7 @@ def _list_published(context: click.Context, _: click.Parameter, is_asked: bool) 
     help="Name the published networks and exit.",
 )
 def import_(file: Path, name: str, output: Path | None) -> None:
-    """Turn a published network's weights FILE (a PyTorch state dict) into a network of the catalogue.
+    """Import a published network from FILE, a PyTorch state dict.
 
     HILUM_MODELS has to name the folder, or the one that it lies in, for other commands to find it.
     """
@@ -105,7 +105,7 @@ def import_(file: Path, name: str, output: Path | None) -> None:
     help="Folder of the ensemble, named like it.",
 )
 def ensemble_(members: tuple[str, ...], output: Path) -> None:
-    """Make one network of several, MEMBERS, whose outputs are the means of theirs; folds of one recipe, for example.
+    """Make one network of MEMBERS, with the mean of their outputs. Folds of one recipe, for example.
 
     Members are folders of networks, or names that 'hilum models list' tells.
     """

@@ -19,7 +19,7 @@ from hilum.cli.talk import TalkingCommand
     help="How many of the most severe cases to show.",
 )
 def command(folder: Path, *, pictures: int) -> None:
-    """Write one page about a cohort: scores, failures and findings by reason, groups, the most severe cases.
+    """Write one page about a cohort: scores, failures, groups. Findings, too, and pictures of the most severe cases.
 
     OUT is the folder of 'hilum batch' or 'hilum analyse'. The page, cohort.html in it, holds everything inside and
     fetches nothing. Columns that a list gave (date, site, sex, age, and those of --group) have a table each; with

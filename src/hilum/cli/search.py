@@ -45,10 +45,11 @@ def _list(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
 def command(
     context: click.Context, *, space: str, data: tuple[Path, ...], output: Path, trials: int | None, **options: Any
 ) -> None:
-    """Search SPACE, a shipped one's name or a TOML file, for the settings of a recipe that do best in validation.
+    """Search SPACE for settings of a recipe that do best in validation.
 
-    Trials that have ended are kept; run the command again to go on. The trials are in OUTPUT/trials.csv, with the
-    reasons of those that failed; the recipe of the best one is OUTPUT/best.toml.
+    SPACE is the name of a shipped one or a TOML file. Trials that have ended are kept; run the command again to go on.
+    The trials are in OUTPUT/trials.csv, with the reasons of those that failed; the recipe of the best one is
+    OUTPUT/best.toml.
     """
     try:
         from hilum.training.fit import Where

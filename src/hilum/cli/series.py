@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @settings_sources
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(scans: tuple[Path, ...], as_json: bool) -> None:
-    """List the DICOM series in folders, zip files and files, and tell which of a study is analysed.
+    """List the DICOM series of folders, and which would be analysed. FOLDER may be a zip file or a file, too.
 
     The best series of each study is taken: a CT of the chest, whole, axial, original, thin, with a kernel for soft
     tissue, of most slices, in this order. 'hilum analyse --series UID' takes another one.

@@ -30,7 +30,7 @@ from hilum.cli.talk import QUIET, TalkingCommand
     help="With --add-user: an admin manages users and sees the audit trail.",
 )
 def command(*, add_user: str | None, role: str) -> None:
-    """Open a page to load films and CT, look at them, correct masks, score and sign off.
+    """Open a page to look at films and CT, correct, score, sign off.
 
     It answers on this machine only, and nothing leaves it. With --host it can answer others: then people have to log
     in, and there has to be an admin first, made with --add-user NAME --role admin; the password is asked for, or read

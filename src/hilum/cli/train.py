@@ -102,10 +102,11 @@ def command(
     assignments: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Train the network of RECIPE, a shipped recipe's name or a TOML file; resumes what was begun in OUTPUT.
+    """Train the network of RECIPE; what was begun in OUTPUT goes on.
 
-    What the training will cost is said before it begins. The weights that did best on the validation cases are
-    OUTPUT/weights.pt, figures are in OUTPUT/log-*/metrics.csv and for TensorBoard beside.
+    RECIPE is the name of a shipped one or a TOML file. What the training will cost is said before it begins. The weights
+    that did best on the validation cases are OUTPUT/weights.pt, figures are in OUTPUT/log-*/metrics.csv and for
+    TensorBoard beside.
     """
     try:
         from hilum.training.fit import Where

@@ -35,8 +35,8 @@ def command(
 ) -> None:
     """Make masks and a table of films from outlines of COCO or VIA.
 
-    FILE is JSON: polygons and run lengths of COCO; regions, or a project, of VIA. Pictures stay where they are; one without
-    outlines has empty masks.
+    FILE is JSON: polygons and run lengths of COCO; regions, or a project, of VIA. Pictures stay where they are; one
+    without outlines has empty masks.
     """
     from hilum.datasets.outlines.exchange import Reading, import_annotations
 

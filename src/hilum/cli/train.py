@@ -35,6 +35,12 @@ def _list(context: click.Context, _: click.Parameter, value: bool) -> None:
         context.exit()
 
 
+def hush(context: click.Context) -> None:
+    """Keep what Lightning says of itself from the terminal, unless more talk is asked for."""
+    if not context.meta.get(VERBOSE):
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+
+
 def changes_of(assignments: tuple[str, ...]) -> dict[str, Any]:
     """Values by dotted key from ``KEY=VALUE``; UsageError where that is not said."""
     made: dict[str, Any] = {}
@@ -104,8 +110,8 @@ def command(
 ) -> None:
     """Train the network of RECIPE; what was begun in OUTPUT goes on.
 
-    RECIPE is the name of a shipped one or a TOML file. What the training will cost is said before it begins. The weights
-    that did best on the validation cases are OUTPUT/weights.pt, figures are in OUTPUT/log-*/metrics.csv and for
+    RECIPE is the name of a shipped one or a TOML file. What the training will cost is said before it begins. The
+    weights that did best on the validation cases are OUTPUT/weights.pt, figures are in OUTPUT/log-*/metrics.csv and for
     TensorBoard beside.
     """
     try:
@@ -147,8 +153,7 @@ def _in_laboratory(
     """What is printed of a training, its cost or its rate."""
     from hilum.training.any_run import begin
 
-    if not context.meta.get(VERBOSE):
-        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    hush(context)
     begun = begin(recipe, data, fold=options["fold"], fold_file=options["fold_file"], where=where)
     if options["find_rate"]:
         return begun.find_rate(output)

@@ -200,7 +200,7 @@ def test_a_table_wins_over_a_window(made):
 def test_a_table_that_is_cut_short_is_damage(made):
     item = lut(0, np.arange(256))
     item.LUTData = item.LUTData[:100]
-    with pytest.raises(NotAnImage, match=r"cannot be decoded"):
+    with pytest.raises(NotAnImage, match=r"its VOILUTSequence has 50 entries where 256 are stated\. Export it again"):
         load(made, made.dicom(made.ramp(), VOILUTSequence=[item]))
 
 

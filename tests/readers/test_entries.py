@@ -93,6 +93,16 @@ def test_a_link_that_leads_nowhere_is_reported(tree):
         entry.open()
 
 
+def test_links_to_folders_are_followed_once(put, film, tmp_path):
+    put("far/study/a.png", film)
+    put("here/b.png", film)
+    (tmp_path / "here" / "linked").symlink_to(tmp_path / "far" / "study")
+    (tmp_path / "here" / "again").symlink_to(tmp_path / "far" / "study")
+    (tmp_path / "here" / "loop").symlink_to(tmp_path / "here")
+    (tmp_path / "far" / "study" / "back").symlink_to(tmp_path / "here")
+    assert names([tmp_path / "here"]) == ["b", "again-a"]
+
+
 def test_a_pipe_does_not_keep_us_waiting(tree):
     os.mkfifo(tree / "pipe.png")
     assert "pipe" not in names([tree])

@@ -161,6 +161,8 @@ def _image(dataset: Dataset, content: Content) -> Image:
 
     try:
         pixels, findings = dicom_pixels.displayed(dataset, content)
+    except dicom_pixels.DamagedTable as error:
+        raise content.error(NotAnImage, str(error), "Export it again.") from error
     except dicom_tags.BROKEN as error:
         raise content.error(
             NotAnImage,

@@ -38,6 +38,10 @@ _FULL = 65535.0
 """Windowed values are spread over 16 bits, so that no step of the stored values is lost."""
 
 
+class DamagedTable(ValueError):
+    """A lookup table of grey values that the header does not hold whole; its message is the end of a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Table:
     """A DICOM lookup table: values below the first mapped one get the first entry, those above the last the last."""
@@ -217,7 +221,7 @@ def _first(dataset: Dataset, keyword: str) -> float | None:
 
 
 def _lookup(dataset: Dataset, keyword: str, *, is_signed: bool) -> _Table | None:
-    """The first table of a sequence, None if it has none; ValueError if it is damaged."""
+    """The first table of a sequence, None if it has none; DamagedTable if it has too few entries."""
     items: Any = dataset.get(keyword)
     if not items:
         return None
@@ -229,7 +233,7 @@ def _lookup(dataset: Dataset, keyword: str, *, is_signed: bool) -> _Table | None
         data = np.frombuffer(data, dtype=np.uint8 if bits <= 8 and len(data) <= length + 1 else f"{order}u2")
     entries = np.atleast_1d(np.asarray(data)).astype(np.uint16)[:length]
     if len(entries) < length:
-        raise ValueError(f"its {keyword} has {len(entries)} entries where {length} are stated")
+        raise DamagedTable(f"its {keyword} has {len(entries)} entries where {length} are stated")
     return _Table(first - 65536 if is_signed and first > 32767 else first, entries)
 
 

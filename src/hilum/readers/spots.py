@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -180,7 +180,10 @@ def _member_parts(name: str) -> tuple[str, ...]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Regular files below a folder, and links that lead nowhere: those fail when they are opened, not unseen."""
+    """Regular files below a folder, and links that lead nowhere: those fail when they are opened, not unseen.
+
+    Folders that are links are searched last, and none twice.
+    """
 
     def cannot_list(error: OSError) -> None:
         raise ReadError(
@@ -188,12 +191,22 @@ def _files(folder: Path) -> Iterator[Path]:
             path=error.filename,
         ) from error
 
-    for place, folders, files in os.walk(folder, onerror=cannot_list):
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        for name in sorted(files):
-            path = Path(place, name)
-            if is_candidate((name,)) and _may_be_opened(path):
-                yield path
+    seen: set[str] = set()
+    waiting = deque([folder])
+    while waiting:
+        for place, folders, files in os.walk(waiting.popleft(), onerror=cannot_list):
+            here = os.path.realpath(place)
+            if here in seen:
+                folders.clear()
+                continue
+            seen.add(here)
+            below = [Path(place, name) for name in sorted(folders) if not _is_hidden(name)]
+            waiting += [path for path in below if path.is_symlink()]
+            folders[:] = [path.name for path in below if not path.is_symlink()]
+            for name in sorted(files):
+                path = Path(place, name)
+                if is_candidate((name,)) and _may_be_opened(path):
+                    yield path
 
 
 def _may_be_opened(path: Path) -> bool:

@@ -16,6 +16,9 @@ SERVER_OPTIONS = (
     "-c fsync=off -c full_page_writes=off -c listen_addresses='' -c max_connections=60 -c timezone=Asia/Tokyo"
 )
 
+SECONDS = "600"
+"""That the server may take to start or stop, on a busy machine."""
+
 
 @contextmanager
 def cluster() -> Iterator[str]:
@@ -38,11 +41,11 @@ def cluster() -> Iterator[str]:
 
     try:
         run("initdb", "--username=hilum", "--auth=trust", "--encoding=UTF8", "--no-sync")
-        run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", f"{SERVER_OPTIONS} -k {folder}")
+        run("pg_ctl", "start", "-w", "-t", SECONDS, "-l", str(folder / "log"), "-o", f"{SERVER_OPTIONS} -k {folder}")
         try:
             yield f"postgresql+psycopg://hilum@/{{}}?host={folder}"
         finally:
-            run("pg_ctl", "stop", "-w", "-m", "immediate")
+            run("pg_ctl", "stop", "-w", "-t", SECONDS, "-m", "immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -27,7 +27,7 @@ def collected() -> Iterator[None]:
     yield
     for thread in threading.enumerate():
         if type(thread).__module__.startswith("pynetdicom"):
-            thread.join(5)
+            thread.join(60)
     gc.collect()
 
 
@@ -107,10 +107,10 @@ def orthanc(tmp_path_factory) -> Iterator[Orthanc]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log, cwd=folder)
     try:
-        wait_for(lambda: answers(made) or process.poll() is not None, 60)
+        wait_for(lambda: answers(made) or process.poll() is not None)
         if process.poll() is not None:
             pytest.fail((folder / "log").read_text()[-2000:])
         yield made
     finally:
-        process.terminate()
-        process.wait(30)
+        process.kill()  # nothing of it is looked at any more
+        process.wait()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import itertools
 import json
+import os
 import socket
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -28,17 +32,23 @@ RESULT_CLASSES = {
 }
 
 
-LEFT_OPEN = "ignore:Exception ignored in. <s(ocket.socket|sl.SSLSocket):pytest.PytestUnraisableExceptionWarning"
-"""pynetdicom 3.0 leaves the socket of a connection that was refused to the garbage collector."""
+_PORTS = itertools.count(12_000 + os.getpid() % 300 * 60)
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    """A port that nobody listens at, and that nobody is given who asks the system for any.
+
+    The system gives ports of its own choice, to connections too, from above 32767: one of those could be taken by the
+    time it is listened at. Every process of the tests looks among others.
+    """
+    while True:
+        port = next(_PORTS)
+        with contextlib.suppress(OSError), socket.socket() as found:
+            found.bind(("127.0.0.1", port))
+            return port
 
 
-def wait_for(is_so: Callable[[], object], seconds: float = 120.0) -> None:
+def wait_for(is_so: Callable[[], object], seconds: float = 600.0) -> None:
     """Until something holds; a failure if it does not within so many seconds."""
     until = time.monotonic() + seconds
     while not is_so():
@@ -87,10 +97,10 @@ def copied(path: Path, to: Path, number: int) -> Path:
 def send(paths, port: int, *, title: str = "HILUM", calling: str = "SENDER") -> list[int | None]:
     """Send files by C-STORE, and tell the status of each; None where there was no answer."""
     import pydicom
-    from pynetdicom import AE
 
-    entity = AE(calling)
-    entity.connection_timeout = 5
+    from hilum.node.association import Entity
+
+    entity = Entity(calling)
     for path in paths:
         header = pydicom.dcmread(path, stop_before_pixels=True)
         entity.add_requested_context(header.SOPClassUID, header.file_meta.TransferSyntaxUID)
@@ -125,11 +135,15 @@ class Receiver:
 
 @contextmanager
 def receiving(port: int | None = None, *, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """A listener at ``port``, or any that is free, until the block ends."""
     import pydicom
-    from pynetdicom import AE, _config, evt
+    from pynetdicom import _config, evt
+    from pynetdicom.transport import ThreadedAssociationServer
+
+    from hilum.node.association import Entity, Handler
 
     _config.STORE_RECV_CHUNKED_DATASET = True  # as the node itself sets it
-    made = Receiver(port or free_port())
+    made = Receiver(port or 0)
 
     def store(event) -> int:
         if made.status == 0:
@@ -138,16 +152,22 @@ def receiving(port: int | None = None, *, tls: ssl.SSLContext | None = None) -> 
             made.got.append((RESULT_CLASSES[event.request.AffectedSOPClassUID], uid, study))
         return made.status
 
-    entity = AE("DEST")
+    entity = Entity("DEST")
     for sop_class in RESULT_CLASSES:
         entity.add_supported_context(sop_class)
-    server = entity.start_server(
-        ("127.0.0.1", made.port), block=False, evt_handlers=[(evt.EVT_C_STORE, store)], ssl_context=tls
-    )
+    server: Any = entity.make_server(
+        ("127.0.0.1", made.port), evt_handlers=[(evt.EVT_C_STORE, store)], ssl_context=tls,
+        server_class=ThreadedAssociationServer, request_handler=Handler,
+    )  # fmt: skip
+    entity._servers.append(server)  # as of pynetdicom's start_server
+    made.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
     try:
         yield made
     finally:
-        server.shutdown()
+        entity.shutdown()
+        thread.join()
 
 
 @contextmanager

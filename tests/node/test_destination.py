@@ -16,10 +16,8 @@ from hilum.errors import SettingsError
 from hilum.node.destination import Unreachable, destination
 from hilum.settings import NodeSettings
 
-from .parts import LEFT_OPEN, receiving
+from .parts import receiving
 from .test_outbox import result
-
-pytestmark = pytest.mark.filterwarnings(LEFT_OPEN)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import pytest
 from hilum.node import Queue
 from hilum.node.study import load
 
-from .parts import LEFT_OPEN, Receiver, free_port, send, wait_for
+from .parts import Receiver, free_port, send, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings(LEFT_OPEN)]
+pytestmark = pytest.mark.slow
 
 PROGRAM = "from hilum.cli.app import main; main()"
 
@@ -38,12 +38,12 @@ class Process:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait()
         self.log.close()
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(60)
+        return self.process.wait(600)
 
 
 def states(spool: Path) -> list[str]:
@@ -74,7 +74,7 @@ def test_killed_during_twenty_arriving_studies_all_end_once(films, receiver, tmp
     second = Process(spool, port, receiver)
     try:
         wait_for(lambda: len(answered) == 20)
-        wait_for(lambda: len({uid for _, uid, _ in receiver.got}) >= 20, 300)
+        wait_for(lambda: len({uid for _, uid, _ in receiver.got}) >= 20)
         wait_for(lambda: states(spool) == ["done"] * 20)
         assert second.stop() == 0
     finally:

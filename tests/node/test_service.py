@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -22,17 +23,14 @@ from hilum.node import Node
 from hilum.node.log import JsonLines
 from hilum.node.log import log as node_log
 
-from .parts import LEFT_OPEN, film_file, free_port, node_settings, receiving, running, send, wait_for
-
-pytestmark = pytest.mark.filterwarnings(LEFT_OPEN)
+from .parts import film_file, free_port, node_settings, receiving, running, send, wait_for
 
 
 def echo(port: int, *, calling: str = "SENDER", called: str = "HILUM", tls=None) -> bool:
     """Whether an association can be had, and C-ECHO is answered."""
-    from pynetdicom import AE
+    from hilum.node.association import Entity
 
-    entity = AE(calling)
-    entity.connection_timeout = entity.acse_timeout = 5
+    entity = Entity(calling)
     entity.add_requested_context("1.2.840.10008.1.1")
     link = entity.associate("127.0.0.1", port, ae_title=called, tls_args=tls)
     if not link.is_established:
@@ -139,6 +137,20 @@ def test_tls_wants_the_certificate_of_the_sender(certificate, tmp_path) -> None:
         assert not echo(port)
 
 
+def test_who_is_slow_at_tls_holds_nobody_up(certificate, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("hilum.node.arrivals.HANDSHAKE_SECONDS", 600.0)
+    cert, key = map(str, certificate)
+    port = free_port()
+    settings = node_settings(tmp_path / "spool", port=port, tls_cert=cert, tls_key=key)
+    with (
+        running(settings),
+        socket.create_connection(("127.0.0.1", port)),
+        socket.create_connection(("127.0.0.1", port)) as half,
+    ):
+        half.sendall(b"\x16\x03")
+        assert echo(port, tls=(ssl.create_default_context(cafile=cert), "localhost"))
+
+
 def test_a_study_of_another_modality_is_refused_and_sent_nowhere(films, receiver, tmp_path) -> None:
     port = free_port()
     settings = node_settings(tmp_path / "spool", port=port, deliver=(receiver.address,), modalities=("CT",))
@@ -202,12 +214,13 @@ def test_a_watched_folder_is_taken_in_and_left_as_it_is(tmp_path) -> None:
     (tmp_path / "inbox" / "notes.txt").write_text("hello")
     settings = node_settings(tmp_path / "spool", watch=str(tmp_path / "inbox"))
     with running(settings) as node:
-        wait_for(lambda: node.queue.states().get("done"))
+        wait_for(lambda: node.queue.states().get("done") and node.queue.counts["put_aside"])
     assert film.exists()
     assert node.queue.counts["put_aside"] == 1
     with running(settings) as again:
-        wait_for((tmp_path / "spool" / "watched.json").exists)
-        assert (again.queue.counts["objects"], again.queue.counts["duplicates"]) == (0, 0)
+        film_file(tmp_path / "inbox", 5)
+        wait_for(lambda: again.queue.counts["objects"])
+        assert (again.queue.counts["objects"], again.queue.counts["duplicates"]) == (1, 0)
 
 
 def test_health_and_metrics(films, tmp_path) -> None:
@@ -216,7 +229,7 @@ def test_health_and_metrics(films, tmp_path) -> None:
 
     def ask(path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{page}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{page}{path}", timeout=120) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

@@ -40,7 +40,7 @@ class Served:
 
     def client(self, *, csrf: bool = True) -> Client:
         """Somebody who has asked for /me, and names the CSRF value from then on unless ``csrf`` is off."""
-        client = Client(base_url=self.url, timeout=60, trust_env=False)
+        client = Client(base_url=self.url, timeout=600, trust_env=False)
         if csrf:
             client.headers["X-Hilum-CSRF"] = client.get("/api/v1/me").json()["csrf"]
         return client
@@ -62,7 +62,10 @@ def serving(folder: Path, *, works: bool = True, **web: Any) -> Iterator[Served]
     app = create_app(Settings(web=WebSettings(folder=str(folder), **web)))
     if not works:
         app.state.jobs.start = lambda: None
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", server_header=False))
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="error", server_header=False, timeout_graceful_shutdown=10
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -72,12 +75,13 @@ def serving(folder: Path, *, works: bool = True, **web: Any) -> Iterator[Served]
         yield Served(app, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join()  # what it has open is closed in the test that opened it
 
 
 def ended(client: httpx.Client, study: str) -> dict:
     """What a study is once its analysis has come to an end."""
-    for _ in range(2400):
+    until = time.monotonic() + 600
+    while time.monotonic() < until:
         made = client.get(f"/api/v1/studies/{study}").json()
         if made["state"] not in {"queued", "running"}:
             return made

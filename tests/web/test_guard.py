@@ -31,7 +31,7 @@ def client(served):
 def raw(served: Served, text: bytes) -> bytes:
     """What the service answers to bytes that no library would send."""
     host, port = served.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=600) as connection:
         connection.sendall(text)
         answer = part = connection.recv(65536)
         while part and not answer.rstrip().endswith(b"}"):
@@ -211,7 +211,7 @@ def test_a_defect_is_told_without_its_insides(served, monkeypatch, caplog) -> No
         raise RuntimeError("a secret of the inside")
 
     monkeypatch.setattr(served.app.state.database, "reading", broken)
-    answer = httpx.get(f"{served.url}/api/v1/health", trust_env=False)
+    answer = httpx.get(f"{served.url}/api/v1/health", trust_env=False, timeout=600)
     assert answer.status_code == 500
     assert answer.json()["code"] == "internal-error"
     assert "secret" not in answer.text

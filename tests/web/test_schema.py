@@ -18,6 +18,9 @@ OPERATIONS = 25
 CASES = 6
 """Tried of each operation."""
 
+PATIENCE = 600
+"""Seconds for an answer; a machine may be busy."""
+
 KNOWN = "0123456789abcdef" * 2
 
 
@@ -58,7 +61,8 @@ def test_no_request_brings_a_server_error(database_url, tmp_path):
             session.add(Study(id=KNOWN, name="film", state="done", latest_version=0, scores={"six-zone": 2.0}))
             session.flush()
             session.add(Version(study_id=KNOWN, number=0, author="hilum", scores={"six-zone": 2.0}))
-        schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
+        schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json", timeout=PATIENCE)
+        schema.config.request_timeout = PATIENCE
         schema.config.generation.update(modes=list(schemathesis.GenerationMode))
         for found in schema.get_all_operations():
             operation = found.ok()

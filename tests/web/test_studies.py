@@ -364,5 +364,5 @@ def test_others_studies_are_not_deleted_by_a_reader(tmp_path: Path):
         path = f"/api/v1/studies/{first['id']}"
         assert bob.delete(path).status_code == 403
         assert ann.delete(path).status_code == 204
-        assert httpx.get(f"{served.url}{path}", trust_env=False).status_code == 401
+        assert httpx.get(f"{served.url}{path}", trust_env=False, timeout=600).status_code == 401
         assert ada.delete(f"/api/v1/studies/{second['id']}").status_code == 204

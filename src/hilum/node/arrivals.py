@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 
-HANDSHAKE_SECONDS = 5.0
+HANDSHAKE_SECONDS = 10.0
 """Longest time that TLS may take to begin."""
 
 ANSWERS = {
@@ -52,11 +52,15 @@ class Listener:
         from pynetdicom import _config, evt
         from pynetdicom.transport import ThreadedAssociationServer
 
+        from .association import Handler
+
         _config.STORE_RECV_CHUNKED_DATASET = True  # objects go to a file as they come, and not into memory
         allowed = networks(settings.allow_hosts)
 
         class Server(ThreadedAssociationServer):
-            """Connections from other addresses are closed before a word is said."""
+            """Closes connections from other addresses before a word is said; TLS begins in the thread of each."""
+
+            daemon_threads = True  # whoever is slow at TLS does not hold up the end of the node
 
             def get_request(self) -> tuple[Any, Any]:
                 client, address = cast("socket.socket", self.socket).accept()
@@ -65,13 +69,22 @@ class Listener:
                         tell("connection-refused", level=logging.WARNING, address=str(address[0]))
                         raise ConnectionRefusedError
                     if self.ssl_context:
-                        client.settimeout(HANDSHAKE_SECONDS)  # nobody else can connect meanwhile
-                        client = self.ssl_context.wrap_socket(client, server_side=True)
-                        client.settimeout(None)
+                        client = self.ssl_context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
                 except OSError:
                     client.close()
                     raise  # which the server takes for a connection that did not come about
                 return client, address
+
+            def process_request_thread(self, request: Any, client_address: Any) -> None:
+                if self.ssl_context:
+                    try:
+                        request.settimeout(HANDSHAKE_SECONDS)
+                        request.do_handshake()
+                        request.settimeout(None)
+                    except OSError:
+                        request.close()
+                        return
+                super().process_request_thread(request, client_address)
 
         self._queue = queue
         entity = _entity(settings)
@@ -82,6 +95,7 @@ class Listener:
                 ssl_context=server_context(settings),
                 evt_handlers=handlers,
                 server_class=Server,
+                request_handler=Handler,
             )
         except OSError as error:
             raise SettingsError(

@@ -79,9 +79,10 @@ class CStore:
     def send(self, paths: Sequence[Path]) -> Iterator[Answer]:
         """As :meth:`Destination.send`, all in one association."""
         import pydicom
-        from pynetdicom.ae import ApplicationEntity
 
-        entity = ApplicationEntity(ae_title=self._settings.ae_title)
+        from .association import Entity
+
+        entity = Entity(ae_title=self._settings.ae_title)
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = SECONDS
         entity.connection_timeout = 10
         classes: dict[str, set[str]] = {}

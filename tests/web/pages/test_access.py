@@ -26,7 +26,7 @@ def busy(browser: Browser, films: tuple[Path, Path], tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("busy")
     add_user(folder, "ann", "admin")
     with serving(folder, "--login") as address:
-        with httpx.Client(base_url=f"{address}/api/v1", timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=f"{address}/api/v1", timeout=600, trust_env=False) as client:
             answer = client.post("/login", json={"name": "ann", "password": PASSWORD})
             client.headers["X-Hilum-CSRF"] = answer.json()["csrf"]
             for path, day in zip(films, ("2026-03-02", "2026-04-07"), strict=True):

@@ -48,6 +48,25 @@ class TestPicture:
         Picture.fromarray(layers).save(tmp_path / "rgb.png")
         assert np.array_equal(picture(tmp_path / "rgb.png", as_grey=False), grey())
 
+    @pytest.mark.parametrize("ending", ["png", "bmp", "tif", "gif"])
+    @pytest.mark.filterwarnings("ignore")  # Pillow warns of what it finds in damaged files
+    def test_whatever_is_damaged_it_is_one_error(self, tmp_path, ending):
+        path = tmp_path / f"x.{ending}"
+        Picture.fromarray(grey()).save(path)
+        whole, chance = path.read_bytes(), np.random.default_rng(7)
+        refused: list[str] = []
+        for _ in range(150):
+            damaged = bytearray(whole)
+            for place in chance.integers(len(whole), size=3):
+                damaged[place] = chance.integers(256)
+            path.write_bytes(damaged[: chance.integers(1, len(whole))] if chance.random() < 0.2 else damaged)
+            try:
+                picture(path, as_grey=False)
+            except ReadError as error:
+                refused.append(str(error))
+        assert refused
+        assert all(path.name in message for message in refused)
+
     def test_broken_files_are_named(self, tmp_path):
         for name in ("x.png", "x.npy"):
             (tmp_path / name).write_bytes(b"nothing of the kind")

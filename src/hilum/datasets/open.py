@@ -154,6 +154,8 @@ def _volume(case: DatasetCase) -> Image:
 def _series(files: tuple[Path, ...], case: DatasetCase) -> Image:
     entries = list(find(files))
     if len(entries) != 1:
+        for damaged in (entry for entry in entries if entry.study is None):
+            damaged.open()  # raises, and says which file it is and what is wrong with it
         raise ReadError(
             f"The {len(files)} files of the case {case.key!r}, such as {str(files[0])!r}, make {len(entries)} images, "
             "and one was expected.",

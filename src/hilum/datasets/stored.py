@@ -15,6 +15,9 @@ A ``form`` says how a file is read where its content does not:
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,9 @@ JSRT_SIDE = 2048
 
 JSRT_WHITE = 4095
 """Their largest number, which is the darkest: they are stored as optical density."""
+
+_DAMAGED = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error)
+"""What Pillow raises for files that are damaged, by their formats."""
 
 _VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 
@@ -98,14 +104,13 @@ def picture(path: Path, *, as_grey: bool) -> NDArray[Any]:
     if path.suffix == ".npy":
         return _array(path)
     from PIL import Image as Pictures
-    from PIL import UnidentifiedImageError
 
     try:
         with Pictures.open(path) as opened:
             if as_grey:
                 return np.asarray(opened.convert("L"))
             mode, array = opened.mode, np.asarray(opened)
-    except (OSError, UnidentifiedImageError) as error:
+    except (*_DAMAGED, Pictures.DecompressionBombError) as error:
         raise ReadError(f"Cannot read the picture {str(path)!r}: {error}.", path=path) from error
     if array.ndim == 3 and (array[..., :1] == array[..., : min(3, array.shape[2])]).all():
         array = array[..., 0]
@@ -115,13 +120,18 @@ def picture(path: Path, *, as_grey: bool) -> NDArray[Any]:
 
 
 def _array(path: Path) -> NDArray[Any]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ReadError(f"Cannot read the array {str(path)!r}: {error}.", path=path) from error
+    array = saved_array(path)
     if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise ReadError(f"{str(path)!r} holds {array.dtype} of shape {array.shape}, not one plane.", path=path)
     return array
+
+
+def saved_array(path: Path) -> NDArray[Any]:
+    """What a file of NumPy holds; ReadError if it is none, is damaged or would run code."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ReadError(f"Cannot read the array {str(path)!r}: {error}.", path=path) from error
 
 
 def jsrt_film(path: Path) -> NDArray[np.uint16]:
@@ -174,15 +184,22 @@ def h5_array(path: Path, name: str, index: int | None = None) -> NDArray[Any]:
         return np.asarray(found[index])
 
 
-def _h5(path: Path) -> Any:
+@contextmanager
+def _h5(path: Path) -> Generator[Any]:
+    """The open file; ReadError if it is none, or what is read from it is damaged."""
     try:
         import h5py  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
         raise MissingExtra("Reading HDF5 files", "data") from error
     try:
-        return h5py.File(path, "r")
+        opened: Any = h5py.File(path, "r")
     except OSError as error:
         raise ReadError(f"Cannot read {str(path)!r}: it is no HDF5 file ({error}).", path=path) from error
+    try:
+        with opened:
+            yield opened
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise ReadError(f"Cannot read {str(path)!r}: it is damaged ({error}). Download it again.", path=path) from error
 
 
 def _h5_set(file: Any, path: Path, name: str) -> Any:

@@ -135,6 +135,17 @@ class TestMedseg:
         with pytest.raises(ReadError, match=r"other\.h5': it is no HDF5 file"):
             read_source(tmp_path)
 
+    def test_damage_within_a_file_is_told_of(self, tmp_path):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.create_dataset("image", data=np.arange(7 * 11).reshape(7, 11), compression="gzip")
+            place = file["image"].id.get_chunk_info(0).byte_offset
+        content = bytearray((tmp_path / "a.h5").read_bytes())
+        content[place : place + 8] = bytes(8)
+        (tmp_path / "a.h5").write_bytes(content)
+        (case,) = read_source(tmp_path)
+        with pytest.raises(ReadError, match=r"Cannot read '.*a\.h5': it is damaged .*Download it again"):
+            open_image(case)
+
     def test_a_mask_of_another_shape_is_refused(self, tmp_path):
         with h5py.File(tmp_path / "a.h5", "w") as file:
             file["image"], file["mask"] = np.zeros((3, 7, 11)), np.zeros((3, 7, 11, 4))
@@ -167,6 +178,18 @@ class TestCovidCtMd:
         case = cases_of(trees.covid_ct_md, tmp_path)["P001"]
         assert len(case.image) == 4
         assert np.array_equal(open_image(case).array, hounsfield(4))
+
+    def test_a_damaged_slice_is_named(self, tmp_path):
+        case = cases_of(trees.covid_ct_md, tmp_path)["P001"]
+        case.image[1].write_bytes(b"")
+        with pytest.raises(ReadError, match=rf"{case.image[1].name}': the file is empty"):
+            open_image(case)
+
+    def test_labels_cut_short_are_named(self, tmp_path):
+        trees.covid_ct_md(tmp_path)
+        (tmp_path / "Lobe-level-labels.npy").write_bytes(b"")
+        with pytest.raises(ReadError, match=r"Cannot read the array '.*Lobe-level-labels\.npy'"):
+            read_source(tmp_path)
 
     def test_updated_labels_are_preferred_and_must_fit(self, tmp_path):
         trees.covid_ct_md(tmp_path)

@@ -36,11 +36,14 @@ class TestMontgomery:
         assert cases["MCUCXR_0001_0"].facts == {"sex": "F", "age": "27", "reading": "normal no more"}
         assert cases["MCUCXR_0001_0"].patient == "MCUCXR_0001"
 
-    def test_one_lung_alone_is_no_mask(self, tmp_path):
+    def test_one_lung_alone_is_named_and_without_both_there_is_no_mask(self, tmp_path):
         trees.montgomery(tmp_path)
-        (tmp_path / "ManualMask" / "leftMask" / "MCUCXR_0001_0.png").unlink()
-        masks = [case.masks for case in read_source(tmp_path)]
-        assert [set(found) for found in masks] == [set(), {"lung-fields"}]
+        right, left = (tmp_path / "ManualMask" / side / "MCUCXR_0001_0.png" for side in ("leftMask", "rightMask"))
+        right.unlink()
+        with pytest.raises(ReadError, match=r"leftMask.MCUCXR_0001_0\.png' is not there, and the mask of the other"):
+            read_source(tmp_path)
+        left.unlink()
+        assert [set(case.masks) for case in read_source(tmp_path)] == [set(), {"lung-fields"}]
 
 
 class TestShenzhen:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from hilum.datasets.schema import DatasetCase
 from hilum.datasets.slices import rows_of
+from hilum.datasets.stored import saved_array
 from hilum.datasets.volumes import LOBE_COLUMNS
 from hilum.errors import ReadError
 
@@ -68,10 +69,7 @@ class _Labels:
         if not found:
             return None
         path = found[0]  # "-updated-1" sorts before ".npy"
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise ReadError(f"Cannot read the labels {str(path)!r}: {error}.", path=path) from error
+        array = saved_array(path)
         if array.ndim != axes:
             raise ReadError(f"The labels {str(path)!r} have the shape {array.shape}; expected {axes} axes.", path=path)
         return array

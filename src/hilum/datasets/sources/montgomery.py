@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hilum.datasets.schema import DatasetCase, Mask, MaskKind
+from hilum.errors import ReadError
 
 from .layout import WHITE, Layout, named
 from .nlm import LICENCE, NAME, finding_of, reading
@@ -38,9 +39,15 @@ def cases(root: Path) -> Iterator[DatasetCase]:
 
 
 def _masks(root: Path, name: str) -> dict[MaskKind, Mask]:
-    """The masks of both sides; one alone is no outline of the lungs."""
+    """The masks of both sides; none where the set came without them, ReadError for one alone."""
     paths = [(root / "ManualMask" / side / name, {1: lung}) for side, lung in _SIDES.items()]
-    if not all(path.is_file() for path, _ in paths):
+    missing = [path for path, _ in paths if not path.is_file()]
+    if len(missing) == 1:
+        raise ReadError(
+            f"{str(missing[0])!r} is not there, and the mask of the other side is. Unpack the archive again.",
+            path=missing[0],
+        )
+    if missing:
         return {}
     first, second = (Mask(path, labels, above=WHITE) for path, labels in paths)
     return {"lung-fields": Mask(first.path, first.labels, above=WHITE, beside=(second,))}

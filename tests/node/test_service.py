@@ -195,6 +195,19 @@ def test_a_destination_that_is_away_gets_everything_when_it_is_back(films, tmp_p
         wait_for(lambda: not node.deliverer.totals())
 
 
+def test_a_destination_that_says_nothing_holds_up_no_other(films, receiver, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("hilum.node.destination.SECONDS", 3600.0)
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        away = f"dicom://DEST@127.0.0.1:{silent.getsockname()[1]}"
+        with running(node_settings(tmp_path / "spool", port=port, deliver=(away, receiver.address))) as node:
+            send(films[:1], port)
+            link, _ = silent.accept()
+            with link:
+                wait_for(lambda: len(receiver.got) == 5)
+                wait_for(lambda: node.deliverer.totals() == {"waiting": 5})
+
+
 def test_objects_that_a_destination_refuses_too_often_are_put_aside_until_asked_for(films, receiver, tmp_path) -> None:
     port, receiver.status = free_port(), 0xC001
     settings = node_settings(tmp_path / "spool", port=port, deliver=(receiver.address,), deliver_tries=2)

@@ -1,7 +1,8 @@
 """Delivery: results go out until every destination has said yes to every object, or no to it too often.
 
-A destination that cannot be reached is left alone for a while, for all studies; that says nothing about the objects,
-which wait. Only an object that a destination refuses counts its tries, and is put aside as ``dead`` in the end.
+Each destination has a thread of its own, so that none waits for another. One that cannot be reached is left alone for
+a while, for all studies; that says nothing about the objects, which wait. Only an object that a destination refuses
+counts its tries, and is put aside as ``dead`` in the end.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Deliverer:
     def __init__(self, queue: Queue, settings: NodeSettings) -> None:
         self._queue, self._settings = queue, settings
         self._lines = {address: _Line(destination(address, settings)) for address in settings.deliver}
+        self.addresses = tuple(self._lines)
         self._lock = threading.Lock()
         self._open: dict[str, Counter[str]] = {}
         self.sent = 0
@@ -57,11 +59,11 @@ class Deliverer:
 
     def add(self, study_id: str) -> None:
         """Note what a study has to be sent; deliveries to addresses that are no longer set do not count."""
-        items = deliveries(self._queue.path(study_id))
-        open_states = Counter[str](
-            item.state for item in items if item.state != "sent" and item.destination in self._lines
-        )
-        with self._lock:
+        with self._lock:  # also while it is read: whoever comes last has seen the most
+            items = deliveries(self._queue.path(study_id))
+            open_states = Counter[str](
+                item.state for item in items if item.state != "sent" and item.destination in self._lines
+            )
             if open_states:
                 self._open[study_id] = open_states
             else:
@@ -77,34 +79,30 @@ class Deliverer:
         with self._lock:
             return sum(self._open.values(), Counter[str]())
 
-    def step(self, stop: threading.Event) -> int:
-        """Send what is due; how many objects were taken."""
+    def step(self, address: str, stop: threading.Event) -> int:
+        """Send what is due to one destination; how many objects were taken."""
+        line = self._lines[address]
         with self._lock:
             waiting = [study for study, states in self._open.items() if states["waiting"]]
         ended = {study.id for study in self._queue.studies() if study.state in ENDED}
         taken = 0
         for study_id in waiting:
-            if stop.is_set() or not self._is_any_line_free():
+            if stop.is_set() or line.not_before > time.time():
                 break
             if study_id in ended:
-                taken += self._study(study_id)
+                taken += self._study(study_id, address, line)
         return taken
 
-    def _is_any_line_free(self) -> bool:
-        return any(line.not_before <= time.time() for line in self._lines.values())
-
-    def _study(self, study_id: str) -> int:
-        items = deliveries(self._queue.path(study_id))
-        taken = 0
-        for address, line in self._lines.items():
-            now = time.time()
-            due = [
-                item
-                for item in items
-                if item.destination == address and item.state == "waiting" and item.not_before <= now
-            ]
-            if due and line.not_before <= now:
-                taken += self._send(study_id, line, due)
+    def _study(self, study_id: str, address: str, line: _Line) -> int:
+        now = time.time()
+        due = [
+            item
+            for item in deliveries(self._queue.path(study_id))
+            if item.destination == address and item.state == "waiting" and item.not_before <= now
+        ]
+        if not due:
+            return 0
+        taken = self._send(study_id, line, due)
         self.add(study_id)
         return taken
 
@@ -128,7 +126,8 @@ class Deliverer:
             for path, item in items.items():
                 if not path.exists():
                     self._note(study_id, item, "file-missing")
-        self.sent += taken
+        with self._lock:
+            self.sent += taken
         return taken
 
     def _note(self, study_id: str, item: Delivery, reason: str) -> None:

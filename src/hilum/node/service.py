@@ -92,7 +92,8 @@ class Node:
         networks, turn = open_networks(self.settings, many=True), threading.Lock()
         self._run("settle", self._settle)
         self._run("sweep", self._sweep, pause=SWEEP_SECONDS)
-        self._run("deliver", lambda: self.deliverer.step(self._stop))
+        for number, address in enumerate(self.deliverer.addresses):
+            self._run(f"deliver-{number + 1}", lambda address=address: self.deliverer.step(address, self._stop))
         for number in range(max(1, node.workers)):
             worker = Worker(self.queue, self.settings, networks, turn, self.deliverer.add, self._recorder)
             self._run(f"work-{number + 1}", lambda worker=worker: int(worker.work_one() is not None))

@@ -134,6 +134,10 @@ def test_tables_and_text(table: CaseTable) -> None:
         "-50",
         "",
     )
+    inside = [float(structures[0][f"hu_inside_{part}"]) for part in ("lowest", "p5", "median", "p95", "highest")]
+    assert inside == sorted(inside)
+    assert structures[0]["hu_inside_median"] == structures[0]["hu_median"]  # a single case
+    assert structures[2]["hu_inside_lowest"] == ""  # in none
 
 
 def test_numbers_as_people_write_them() -> None:
@@ -157,6 +161,8 @@ def test_plots() -> None:
     drawn = plots.bars("t", "x", [0.0] * 3 + [10.0])
     assert drawn is not None
     assert [bar[3] for bar in drawn.bars] == [190.0, pytest.approx(63.3)]
+    assert drawn.levels[0][0] == "3 cases"
+    assert plots.bars("t", "x", [1.0, 2.0]).levels[0][0] == "1 case"
     assert plots.bars("t", "x", [4.0, 4.0]) is not None
     assert plots.scatter("t", "x", "y", []) is None
     points = plots.scatter("t", "x", "y", [(10, 20), (10, 20), (5, 5)])

@@ -87,7 +87,9 @@ def _measures(summary: Summary) -> list[tuple[str, str, float]]:
         ("% of the image", "share", 100.0),
         ("Volume, ml", "volume_ml", 1.0),
         ("Median HU", "hounsfield", 1.0),
+        ("HU of its pixels", "range_hu", 1.0),
         ("Median grey level", "grey", 1.0),
+        ("Grey of its pixels", "range_grey", 1.0),
     )
     return [each for each in known if any(math.isfinite(getattr(s, each[1]).median) for s in summary.structures)]
 

@@ -79,7 +79,7 @@ def bars(title: str, across: str, values: Sequence[float], *, steps: int = 30) -
         across,
         bars=drawn,
         ticks=_ticks(float(edges[0]), float(edges[-1])),
-        levels=((f"{highest:g} cases", 0.0),),
+        levels=((f"{highest:g} case{'s' if highest > 1 else ''}", 0.0),),
     )
 
 

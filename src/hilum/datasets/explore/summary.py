@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,7 @@ class StructureSummary:
     share : of the image's pixels, where it is present
     volume_ml : where it is present, of volumes with a known spacing
     hounsfield, grey : median value inside, where it is present, of images in Hounsfield units and in grey levels
+    range_hu, range_grey : of the values inside, in the middle case: each figure is the median of the cases' own
     histogram_hu, histogram_grey : mean over cases
     """
 
@@ -70,6 +71,8 @@ class StructureSummary:
     volume_ml: Spread
     hounsfield: Spread
     grey: Spread
+    range_hu: Spread
+    range_grey: Spread
     histogram_hu: NDArray[np.float64]
     histogram_grey: NDArray[np.float64]
 
@@ -193,9 +196,17 @@ def _structures(read: Sequence[Examination]) -> Iterator[StructureSummary]:
             volume_ml=Spread.of([facts.volume_ml for _, facts in present if facts.volume_ml is not None]),
             hounsfield=Spread.of([facts.range.median for facts in hounsfield]),
             grey=Spread.of([facts.range.median for facts in grey]),
+            range_hu=_inside(hounsfield),
+            range_grey=_inside(grey),
             histogram_hu=pooled(facts.histogram for facts in hounsfield),
             histogram_grey=pooled(facts.histogram for facts in grey),
         )
+
+
+def _inside(found: Sequence[StructureFacts]) -> Spread:
+    """The medians over cases of the quantiles of the values inside."""
+    names = [part.name for part in fields(Spread)]
+    return Spread(*(Spread.of([getattr(facts.range, name) for facts in found]).median for name in names))
 
 
 def outliers(read: Sequence[Examination]) -> tuple[Outlier, ...]:

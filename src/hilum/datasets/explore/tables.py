@@ -185,6 +185,8 @@ def _structure(each: StructureSummary) -> dict[str, str | float]:
         ("ml", each.volume_ml),
         ("hu", each.hounsfield),
         ("grey", each.grey),
+        ("hu_inside", each.range_hu),
+        ("grey_inside", each.range_grey),
     ):
         made |= {f"{name}_{part.name}": getattr(spread, part.name) for part in fields(Spread)}
     return made

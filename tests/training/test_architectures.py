@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hilum.errors import SettingsError, UnknownName
+from hilum.errors import ModelMismatch, SettingsError, UnknownName
 from hilum.training.architectures import ARCHITECTURES, PLAIN_WIDTHS, Shape, build
 from hilum.training.encoders import encoder_named
 
@@ -93,11 +93,11 @@ def test_weights_that_would_be_downloaded_are_refused_and_a_file_is_taken(tmp_pa
     torch.save({**first, "fc.weight": torch.zeros(1)}, tmp_path / "resnet18.pt")
     second = build("unet", encoder="resnet18", encoder_weights=str(tmp_path / "resnet18.pt")).encoder.state_dict()
     assert all(torch.equal(value, second[key]) for key, value in first.items())
-    with pytest.raises(SettingsError, match="do not fit the encoder resnet34"):
+    with pytest.raises(ModelMismatch, match="do not fit the encoder resnet34"):
         build("unet", encoder="resnet34", encoder_weights=str(tmp_path / "resnet18.pt"))
     (tmp_path / "text.pt").write_text("no weights")
     for name in ("text.pt", "missing.pt"):
-        with pytest.raises(SettingsError, match=name):
+        with pytest.raises(ModelMismatch, match=name):
             build("unet", encoder="resnet18", encoder_weights=str(tmp_path / name))
 
 

@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
-from hilum.errors import ModelMismatch  # noqa: E402
-from hilum.training.state_dict import load_weights, read_state_dict  # noqa: E402
+from hilum.errors import ModelMismatch, ReadError  # noqa: E402
+from hilum.training.state_dict import load_weights, read_checkpoint, read_state_dict  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -59,3 +59,13 @@ def test_damaged_weights_are_told_of(kept, tmp_path) -> None:
     (tmp_path / "w.pth").write_bytes((tmp_path / "w.pth").read_bytes()[:kept])
     with pytest.raises(ModelMismatch, match=r"Cannot read .*w\.pth"):
         load_weights(network, tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize("kept", [0, 7, 500])
+def test_a_damaged_checkpoint_says_what_to_do(kept, tmp_path) -> None:
+    file = tmp_path / "last.ckpt"
+    torch.save({"state_dict": torch.nn.Linear(13, 11).state_dict(), "epoch": 3}, file)
+    assert read_checkpoint(file)["epoch"] == 3
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(ReadError, match=r"last\.ckpt'.* damaged; remove it to begin anew"):
+        read_checkpoint(file)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hilum.cli.talk import TalkingCommand
-from hilum.cli.train import ANY, changes_of, save_every_option, threads_option
+from hilum.cli.train import ANY, changes_of, hush, save_every_option, threads_option
 from hilum.errors import MissingExtra
 
 SOME_FAILED = 3
@@ -53,6 +53,7 @@ def command(
         from hilum.training.library import load
     except ModuleNotFoundError as error:
         raise MissingExtra("hilum crossval", "train") from error
+    hush(context)
     where = Where(1, options["device"], options["threads"], options["save_every"])
     jobs = plan_folds(
         load(recipe, changes_of(assignments)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hilum.cli.talk import TalkingCommand
-from hilum.cli.train import ANY, threads_option
+from hilum.cli.train import ANY, hush, threads_option
 from hilum.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def command(
         from hilum.training.search_space import load_space
     except ModuleNotFoundError as error:
         raise MissingExtra("hilum search", "train") from error
+    hush(context)
     chosen = load_space(space)
     jobs = plan_trials(
         chosen,

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from torch.utils.data import DataLoader
 
 from hilum.datasets.schema import CaseTable
@@ -34,6 +33,7 @@ from .lab.recipe import FilmRecipe
 from .library import AnyRecipe, as_table
 from .on_ray import each_on_ray
 from .recipe import Recipe
+from .state_dict import load_weights
 from .volume_recipe import VolumeRecipe
 
 log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def run_fold(job: FoldJob) -> FoldResult:
         return found
     begun = begin(job.recipe, job.data, fold=job.fold, fold_file=job.split, where=job.where)
     weights = begun.train(job.folder)
-    begun.task.network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+    load_weights(begun.task.network, weights)
     pooled = _pooled(begun)
     held_out = parts_of(job.data, fold=job.fold, fold_file=job.split).val
     result = FoldResult(

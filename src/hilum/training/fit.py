@@ -22,6 +22,7 @@ from hilum.registry import unknown
 
 from .learner import Learner
 from .parts import Length
+from .state_dict import read_checkpoint
 
 WEIGHTS = "weights.pt"
 """File of the best weights in a training's folder."""
@@ -247,6 +248,8 @@ def fit(
     ------
     SettingsError
         The batch cannot be divided among the devices, or the training never ends.
+    ReadError
+        The checkpoint of what was begun is damaged.
     """
     if task.length.batch % where.devices:
         raise SettingsError(f"A batch of {task.length.batch} cannot be divided among {where.devices} devices.")
@@ -261,6 +264,8 @@ def fit(
     data: Any = training
     loader = Loader(data, batch_size=share, sampler=Order(task, task.length.batch, where.devices), **options)
     begun = output / LAST
+    if begun.exists():
+        read_checkpoint(begun)  # Lightning tells of a damaged one by a trace
     trainer.fit(
         task,
         loader,

@@ -21,7 +21,7 @@ from .fit import Loader, Order
 from .negatives import negatives
 from .recipe import Recipe
 from .slices import Slices, samples_for
-from .state_dict import load_weights
+from .state_dict import load_weights, read_checkpoint
 from .task import SLICE_TASKS, FilmTask
 
 WEIGHTS = "weights.pt"
@@ -104,7 +104,7 @@ def _require_steps_left(recipe: Recipe, output: Path) -> None:
     last = _last(output)
     if last is None:
         return
-    held = torch.load(last, weights_only=False, map_location="cpu")
+    held = read_checkpoint(last)
     planned = held["lr_schedulers"][0]["total_steps"]
     if recipe.steps > planned:
         raise SettingsError(
@@ -116,7 +116,7 @@ def _require_steps_left(recipe: Recipe, output: Path) -> None:
 
 def averaged(checkpoint: Path, task: FilmTask) -> dict[str, torch.Tensor]:
     """The averaged weights in a checkpoint; the callback stores them in place of the raw ones."""
-    state = torch.load(checkpoint, weights_only=False, map_location="cpu")["state_dict"]
+    state = read_checkpoint(checkpoint)["state_dict"]
     own = task.network.state_dict()
     return {name: state[f"network.{name}"] for name in own}
 

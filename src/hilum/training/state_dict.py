@@ -9,7 +9,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hilum.errors import ModelMismatch
+from hilum.errors import ModelMismatch, ReadError
+
+_UNREADABLE = (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, KeyError)
+"""What torch raises for files that are damaged, or none of its own."""
+
+
+def read_checkpoint(file: Path) -> dict[str, Any]:
+    """The checkpoint of a training that was begun on this machine; it may hold objects, so no other is to be opened.
+
+    Raises
+    ------
+    ReadError
+        The file cannot be read.
+    """
+    try:
+        return torch.load(file, map_location="cpu", weights_only=False)
+    except _UNREADABLE as error:
+        reason = str(error).strip().split("\n", 1)[0]
+        raise ReadError(
+            f"Cannot go on with the training of {str(file)!r}: {reason}. The checkpoint is damaged; remove it to begin "
+            "anew, or give another output folder.",
+            path=file,
+        ) from error
 
 
 def read_state_dict(file: Path) -> dict[str, Tensor]:
@@ -24,7 +46,7 @@ def read_state_dict(file: Path) -> dict[str, Tensor]:
     """
     try:
         held: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError, ValueError) as error:
+    except _UNREADABLE as error:
         reason = str(error).strip().split("\n", 1)[0]
         raise ModelMismatch(
             f"Cannot read {file} as a state dict: {reason} Expected tensors by name, as "

@@ -115,11 +115,15 @@ def test_cases_for_a_test_take_no_part(table) -> None:
 
 
 @pytest.mark.slow
-def test_folds_on_a_ray_cluster_are_equal(done, table, recipe, tmp_path) -> None:
+def test_the_command_runs_folds_on_a_ray_cluster_to_equal_results(done, table, tmp_path) -> None:
     pytest.importorskip("ray", reason="needs the extra 'cluster'")
-    jobs = plan_folds(recipe, [table], tmp_path, folds=2, where=HERE)
-    found = {job.fold: outcome for job, outcome in run_folds(jobs, ray="local")}
-    assert [found[number] for number in (0, 1)] == done[1]
+    jobs, results = done
+    chosen = ["crossval", str(jobs[0].folder / "recipe.toml"), "--data", str(table), "--folds", "2", "--ray", "local"]
+    chosen += ["--device", "cpu", "--threads", "1", "--save-every", "2", "-o", str(tmp_path)]
+    told = CliRunner().invoke(app, chosen)
+    assert told.exit_code == 0, told.output
+    assert "2 of 2 folds are finished" in told.stdout
+    assert [read_result(tmp_path / f"fold-{number}") for number in (0, 1)] == results
 
 
 def test_the_command_runs_one_fold_and_tells_how_many_are_left(table, tmp_path) -> None:

@@ -173,23 +173,31 @@ def test_less_is_better_of_a_loss(space) -> None:
     assert best_of(space, found[2:]) is None
 
 
+def write_space(folder, trials):
+    """The file of a small search, and the command that runs it."""
+    lines = ['name = "mine"', 'recipe = "two-stage-lungs-unet"', f"trials = {trials}", "[fixed]"]
+    lines += [f'"{key}" = {value!r}' for key, value in SMALL.items()]
+    lines += ["[space]", '"optimiser.rate" = { choices = [0.001] }']
+    (folder / "mine.toml").write_text("\n".join(lines))
+    return ["search", str(folder / "mine.toml"), "-o", str(folder / "out"), "--threads", "1", "--device", "cpu"]
+
+
 @pytest.mark.slow
-def test_trials_on_a_ray_cluster(space, table, tmp_path) -> None:
+def test_the_command_runs_trials_on_a_ray_cluster(table, tmp_path) -> None:
     pytest.importorskip("ray", reason="needs the extra 'cluster'")
-    jobs = plan_trials(replace(space, trials=2), [table], tmp_path, where=HERE)
-    found = list(run_trials(jobs, ray="local"))
-    assert [each.state for each in found] == ["complete"] * 2
+    told = CliRunner().invoke(app, [*write_space(tmp_path, 2), "--data", str(table), "--ray", "local"])
+    assert told.exit_code == 0, told.output
+    assert "2 trials: 2 complete" in told.stdout
+    with (tmp_path / "out" / "trials.csv").open() as file:
+        assert [row["state"] for row in csv.DictReader(file)] == ["complete"] * 2
+    assert (tmp_path / "out" / "best.toml").exists()
 
 
 def test_the_command_tells_the_best(table, tmp_path) -> None:
-    lines = ['name = "mine"', 'recipe = "two-stage-lungs-unet"', "trials = 1", "[fixed]"]
-    lines += [f'"{key}" = {value!r}' for key, value in SMALL.items()]
-    lines += ["[space]", '"optimiser.rate" = { choices = [0.001] }']
-    (tmp_path / "mine.toml").write_text("\n".join(lines))
-    chosen = ["search", str(tmp_path / "mine.toml"), "--data", str(table), "-o", str(tmp_path / "out")]
-    told = CliRunner().invoke(app, [*chosen, "--threads", "1", "--device", "cpu"])
+    told = CliRunner().invoke(app, [*write_space(tmp_path, 1), "--data", str(table)])
     assert told.exit_code == 0, told.output
     assert "1 trials: 1 complete" in told.stdout
+    assert "INFO" not in told.output  # what Lightning says of itself
     assert (tmp_path / "out" / "best.toml").exists()
 
 

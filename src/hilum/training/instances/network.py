@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -14,7 +13,8 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
-from hilum.errors import SettingsError
+from hilum.errors import ModelMismatch, SettingsError
+from hilum.training.state_dict import read_state_dict
 
 from .recipe import Detector, InstanceRecipe
 
@@ -52,7 +52,9 @@ class InstanceNetwork(nn.Module):
     Raises
     ------
     SettingsError
-        The weights are not there, or do not fit.
+        The weights are not on this machine.
+    ModelMismatch
+        Their file cannot be read, or does not fit.
     """
 
     def __init__(self, recipe: InstanceRecipe, *, begin: bool = True) -> None:
@@ -110,8 +112,7 @@ def _group_norm(channels: int) -> nn.Module:
 def _begin(net: MaskRCNN, how: Detector) -> None:
     """Load a file: of a whole detector, with other classes or not, or of a backbone with its classifier."""
     file = _file_of(how)
-    held = _read(file)
-    held = {name.removeprefix("net."): value for name, value in held.items()}
+    held = {name.removeprefix("net."): value for name, value in read_state_dict(file).items()}
     if any(name.startswith("backbone.") for name in held):
         own = net.state_dict()
         is_of_other_classes = any(
@@ -132,7 +133,7 @@ def _load(module: nn.Module, held: Mapping[str, Tensor], file: Path, left: tuple
     wanted = [name for name in own if not (left and name.startswith(left)) and not name.endswith("num_batches_tracked")]
     wrong = [name for name in wanted if name not in held or held[name].shape != own[name].shape]
     if wrong:
-        raise SettingsError(
+        raise ModelMismatch(
             f"The weights in {str(file)!r} do not fit the detector: {len(wrong)} of its {len(wanted)} tensors are not "
             f"there or have another shape, such as {wrong[0]}. Give weights of the same detector.backbone and norm."
         )
@@ -157,13 +158,3 @@ def _file_of(how: Detector) -> Path:
             "random: --set detector.weights=none --set detector.norm=group."
         )
     return file
-
-
-def _read(file: Path) -> dict[str, Tensor]:
-    try:
-        held: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, KeyError, ValueError, UnpicklingError) as error:
-        raise SettingsError(f"Cannot read the weights of the detector from {str(file)!r}: {error}") from error
-    if not isinstance(held, dict) or not all(isinstance(value, Tensor) for value in held.values()):
-        raise SettingsError(f"{str(file)!r} holds no weights: expected a state dict of tensors.")
-    return held  # type: ignore[return-value]

@@ -34,7 +34,7 @@ def run(*words: object) -> tuple[int, str, str]:
 def test_failed_cases_are_told_and_have_a_status_of_their_own(films: Path, tmp_path: Path) -> None:
     status, out, err = run(films, "-o", tmp_path / "db", "--film-size", "20")
     assert status == 3
-    assert "1 of 2 cases made as volumes, 1 failed" in out
+    assert "1 of 2 cases made as pictures, 1 failed" in out
     assert "films/gone: Cannot read" in err
     manifest = json.loads((tmp_path / "db" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["settings"]["film_px"] == 20

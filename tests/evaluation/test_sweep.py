@@ -190,3 +190,13 @@ def test_the_command_sweeps_writes_and_changes_the_card(tmp_path) -> None:
 
 def test_the_command_needs_one_source() -> None:
     assert CliRunner().invoke(app, ["evaluate", "thresholds"]).exit_code == 2
+
+
+def test_the_command_needs_films_that_readers_scored(tmp_path) -> None:
+    columns = "case,source,patient,finding,view,lungs,lesions,aspect_w_over_h,width,height,licence,split"
+    (tmp_path / "cases.csv").write_text(f"{columns}\na,x,p,No finding,PA,False,False,1,64,64,none,val\n")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").touch()
+    told = CliRunner().invoke(app, ["evaluate", "thresholds", "--data", str(tmp_path)])
+    assert told.exit_code == 1
+    assert "of 1 films in the split 'val' none has a six-zone score by a reader" in told.stderr

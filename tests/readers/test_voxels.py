@@ -63,6 +63,7 @@ def test_no_number_at_all():
     made, findings = hounsfield(np.full(SHAPE, np.inf))
     assert (made == 0).all()
     assert findings[0].gravity is Gravity.ERROR
+    assert findings[0].message.startswith("None of its voxels is a number")
 
 
 def test_what_is_too_large_for_32_bits_is_told():

@@ -148,7 +148,11 @@ def command(
 
         outcomes = harmonise(table, output, settings, workers=workers, on_done=on_done)
     counts = _counts(outcomes)
-    click.echo(json.dumps({**counts, "settings": settings.as_json()}) if is_json else _told(counts, output, settings))
+    click.echo(
+        json.dumps({**counts, "settings": settings.as_json()})
+        if is_json
+        else _told(counts, output, _forms(outcomes, settings))
+    )
     if counts["failed"]:
         context.exit(SOME_FAILED)
 
@@ -163,7 +167,13 @@ def _counts(outcomes: tuple[Outcome, ...]) -> dict[str, int]:
     }
 
 
-def _told(counts: dict[str, int], output: Path, settings: HarmoniseSettings) -> str:
+def _forms(outcomes: tuple[Outcome, ...], settings: HarmoniseSettings) -> str:
+    """What the cases became: CT what was asked for, films pictures in any form."""
+    kinds = {outcome.case.modality for outcome in outcomes}
+    return " and ".join(form for kind, form in (("CT", settings.form), ("CXR", "pictures")) if kind in kinds)
+
+
+def _told(counts: dict[str, int], output: Path, forms: str) -> str:
     kept = f", {counts['kept']} were there already" if counts["kept"] else ""
     failed = f", {counts['failed']} failed" if counts["failed"] else ""
-    return f"{output}: {counts['made']} of {counts['cases']} cases made as {settings.form}{kept}{failed}"
+    return f"{output}: {counts['made']} of {counts['cases']} cases made as {forms}{kept}{failed}"

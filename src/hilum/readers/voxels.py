@@ -54,8 +54,8 @@ def finite(array: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[Findi
     message = "None of its voxels is a number: all are NaN or infinite. Check how it was converted."
     if bad < array.size:
         message = (
-            f"{share:.1%} of its voxels ({bad:,}) are not numbers (NaN or infinite); they were taken for air ({low:g}). "
-            "Check how it was converted."
+            f"{share:.1%} of its voxels ({bad:,}) are not numbers (NaN or infinite); they were taken for air "
+            f"({low:g}). Check how it was converted."
         )
     gravity = Gravity.ERROR if share > UNUSABLE_SHARE else Gravity.WARNING
     return array, (Finding("not-finite", gravity, message),)

@@ -139,9 +139,10 @@ def test_the_command_prints_the_table_and_writes_it(tmp_path: Path) -> None:
     first, last = write(tmp_path / "january", 0), write(tmp_path / "march", 18)
     result = CliRunner().invoke(app, ["compare", str(first), str(last), "-o", str(tmp_path / "changes.csv")])
     assert result.exit_code == 0, result.stderr
-    heads, brixia, zone, share = (" ".join(line.split()) for line in result.stdout.splitlines())
+    heads, brixia, zone, share, lesions = (" ".join(line.split()) for line in result.stdout.splitlines())
     assert heads == "what region january march change error of error unit verdict"
     assert brixia == f"brixia whole 0 18 +18 ± {ERROR:.3g} {18 / ERROR:+.2f} points more"
     assert zone == "brixia right-upper 0 3 +3 not known points"
     assert share.startswith("share:ground-glass whole 5 5 +0 not known")
+    assert lesions.startswith("Single lesions were not compared.")
     assert len((tmp_path / "changes.csv").read_text().splitlines()) == 4

@@ -18,9 +18,11 @@ from hilum.image import LabelMap
 from hilum.scoring import DEFINITIONS
 from hilum.writers.captions import caption
 
+from .alignment.lesions import summary
 from .alignment.places import CHANGES
 
 if TYPE_CHECKING:
+    from .alignment.lesions import LesionChange
     from .compare import Change
     from .followup import Aligned, FollowUp
 
@@ -33,6 +35,9 @@ VOLUMES: Mapping[str, Sequence[str]] = {
 
 MOST_SURE = 16
 """Most changes beyond their error that are listed; the table of changes has all."""
+
+MOST_LESIONS = 30
+"""Most single lesions that are listed for one later result; their table has all."""
 
 DEPTH_MM = 25.0
 """Of a colour on the picture of changes, so that two thirds of it are seen."""
@@ -66,6 +71,8 @@ def course_page(found: FollowUp) -> str:
         sure=[_row(each) for each in _surest(found.changes)],
         tables=[(head, [_row(each) for each in rows]) for head, rows in _tables(found.changes) if rows],
         aligned=[_view(each) for each in found.aligned],
+        lesions=[_lesions(title, found.lesions) for title in found.titles[1:]] if not found.no_lesions else [],
+        no_lesions=found.no_lesions,
         legend=[(label.name, "#{:02x}{:02x}{:02x}".format(*label.colour)) for label in CHANGES.values()],
     )
 
@@ -153,6 +160,25 @@ def _row(each: Change) -> tuple[str, ...]:
         each.unit,
         each.verdict,
     )
+
+
+def _lesions(title: str, lesions: Sequence[LesionChange]) -> tuple[str, str, list[tuple[str, ...]], int]:
+    """Title, numbers in words, rows of the largest, and how many are not listed."""
+    own = [each for each in lesions if each.later == title]
+    rows = [
+        (
+            each.fate,
+            caption(each.region) if each.region else "outside the lungs",
+            *(", ".join(map(str, numbers)) or "–" for numbers in (each.first, each.second)),
+            *(f"{size:.3g}" for size in (each.first_size, each.later_size)),
+            f"{each.change:+.3g}",
+            "" if each.error is None else f"± {each.error:.3g}",
+            each.unit,
+            each.verdict,
+        )
+        for each in own[:MOST_LESIONS]
+    ]
+    return title, summary(own), rows, max(0, len(own) - MOST_LESIONS)
 
 
 def _view(each: Aligned) -> AlignedView:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from hilum.errors import ReadError
-from hilum.image import LESIONS, LOBES, LUNGS, Label
+from hilum.geometry import PlaneGrid, PlaneOrientation
+from hilum.image import LESIONS, LOBES, LUNGS, Label, LabelMap
 from hilum.provenance import Json
 from hilum.readers import read
 from hilum.readers.masks import read_labels
@@ -22,12 +23,14 @@ from hilum.writers.tables import safe_cell
 from hilum.writers.whole import whole_file
 
 from .alignment import Alignment, Scan, align
+from .alignment.lesions import LesionChange, lesions_of_films, lesions_of_scans
 from .alignment.places import Place, Placed, compare_places
 from .alignment.registration import Method
 from .compare import Change, compare, result_of, write_changes
 from .dates import dates_of
 
 CHANGES, PLACES, SUMMARY, PAGE = "changes.csv", "changes-by-place.csv", "alignment.json", "course.html"
+LESION_CHANGES = "changes-by-lesion.csv"
 """Names of the files of a comparison."""
 
 _CONTENTS: dict[str, dict[int, Label]] = {"lungs": dict(LUNGS), "lesions": dict(LESIONS), "lobes": dict(LOBES)}
@@ -59,12 +62,16 @@ class FollowUp:
     dates : of the results; empty where they are not known
     changes : of every quantity; the last against the first
     aligned : every later scan, where scans were aligned
+    lesions : what became of single lesions, every later result against the first; of CT where scans were aligned
+    no_lesions : why lesions were not compared, a sentence; empty if they were
     """
 
     titles: tuple[str, ...]
     dates: tuple[date, ...]
     changes: tuple[Change, ...]
     aligned: tuple[Aligned, ...] = field(default_factory=tuple[Aligned, ...])
+    lesions: tuple[LesionChange, ...] = ()
+    no_lesions: str = ""
 
 
 def follow_up(
@@ -98,19 +105,22 @@ def follow_up(
     changes = compare(results)
     titles = _titles(results)
     when = dates_of(results, dates)
+    settings = settings or ReadSettings()
     if method is None:
-        return FollowUp(titles, when, changes)
+        lesions, why = _of_films(results, titles, settings)
+        return FollowUp(titles, when, changes, lesions=lesions, no_lesions=why)
     if images and len(images) != len(results):
         raise ReadError(f"There are {len(results)} results and {len(images)} images: give one for each, or none.")
-    settings = settings or ReadSettings()
     places: list[Path | None] = [*images] or [None] * len(results)
     first = scan_of(results[0], places[0], settings)
     aligned: list[Aligned] = []
+    single: list[LesionChange] = []
     for title, folder, image in zip(titles[1:], results[1:], places[1:], strict=True):
         later = scan_of(folder, image, settings)
         laid = align(first, later, method)
         aligned.append(Aligned(title, laid, compare_places(first, later, laid)))
-    return FollowUp(titles, when, (*changes, *_at_places(aligned, changes)), tuple(aligned))
+        single += lesions_of_scans(first, later, laid, aligned[-1].placed.error_mm, title)
+    return FollowUp(titles, when, (*changes, *_at_places(aligned, changes)), tuple(aligned), tuple(single))
 
 
 def scan_of(folder: Path, image: Path | None, settings: ReadSettings) -> Scan:
@@ -136,6 +146,48 @@ def scan_of(folder: Path, image: Path | None, settings: ReadSettings) -> Scan:
     return Scan(masks["lungs"], masks["lesions"], masks.get("lobes"), ct)
 
 
+def film_of(folder: Path, settings: ReadSettings) -> tuple[LabelMap, LabelMap]:
+    """The masks of lungs and lesions of a result of a film, on its grid.
+
+    Raises
+    ------
+    ReadError
+        They are not there, or cannot be read.
+    """
+    result = result_of(folder)
+    folder = folder if folder.is_dir() else folder.parent
+    paths = {each["content"]: folder / each["name"] for each in result.get("files", ()) if each["on_grid"]}
+    made: list[LabelMap] = []
+    for name in ("lungs", "lesions"):
+        if name not in paths or not paths[name].is_file():
+            raise ReadError(f"'{folder}' has no mask of the {name}.", path=folder)
+        mask = read_labels(paths[name], _CONTENTS[name], settings=settings)
+        grid = result["image"]["grid"]
+        lies = PlaneOrientation(grid["column_direction"], grid["row_direction"])
+        made.append(replace(mask, grid=PlaneGrid(mask.plane.shape, orientation=lies)))
+    if not made[0].array.any():
+        raise ReadError(f"The mask of '{folder}' shows no lungs.", path=folder)
+    return made[0], made[1]
+
+
+def _of_films(
+    results: Sequence[Path], titles: Sequence[str], settings: ReadSettings
+) -> tuple[tuple[LesionChange, ...], str]:
+    """What became of the lesions of films, or why that is not told."""
+    if result_of(results[0])["modality"] != "cxr":
+        return (), "Single lesions of CT are compared where scans are aligned (--align)."
+    try:
+        first = film_of(results[0], settings)
+        made = [
+            each
+            for title, folder in zip(titles[1:], results[1:], strict=True)
+            for each in lesions_of_films(first, film_of(folder, settings), title)
+        ]
+    except ReadError as error:
+        return (), f"Single lesions were not compared. {error}"
+    return tuple(made), ""
+
+
 def write_follow_up(found: FollowUp, folder: Path) -> tuple[Path, ...]:
     """Write tables, maps of changes and the page into a folder, and give back their paths.
 
@@ -149,6 +201,9 @@ def write_follow_up(found: FollowUp, folder: Path) -> tuple[Path, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / CHANGES]
     write_changes(found.changes, written[0], found.titles)
+    if not found.no_lesions:
+        written.append(folder / LESION_CHANGES)
+        _write_lesions(found.lesions, written[-1])
     if found.aligned:
         written += [folder / PLACES, folder / SUMMARY]
         _write_places(found.aligned, folder / PLACES)
@@ -203,6 +258,20 @@ def _write_places(aligned: Sequence[Aligned], path: Path) -> None:
 
     rows = (row(each.title, place) for each in aligned for place in each.placed.places)
     write_csv(path, ("later", "structure", "region", *names), rows, errors="backslashreplace")
+
+
+def _write_lesions(lesions: Sequence[LesionChange], path: Path) -> None:
+    def row(each: LesionChange) -> tuple[str, ...]:
+        numbers = (each.first_size, each.later_size, each.change, each.error, each.overlap)
+        return (
+            *(safe_cell(each.later), each.fate, each.region),
+            *(" ".join(map(str, told)) for told in (each.first, each.second)),
+            *("" if number is None else f"{number:.6g}" for number in numbers),
+            *(each.unit, each.verdict),
+        )
+
+    heads = ("later", "fate", "region", "first", "second", "first_size", "later_size", "change", "error", "overlap")
+    write_csv(path, (*heads, "unit", "verdict"), map(row, lesions), errors="backslashreplace")
 
 
 def _summary(each: Aligned) -> Json:

@@ -13,7 +13,11 @@ from hilum.cli.talk import TalkingCommand
 
 if TYPE_CHECKING:
     from hilum.batch.compare import Change
-    from hilum.batch.followup import Aligned
+    from hilum.batch.followup import Aligned, FollowUp
+
+
+MOST_LESIONS = 12
+"""Of one later result on the terminal, the largest."""
 
 
 @click.command("compare", cls=TalkingCommand)
@@ -65,6 +69,7 @@ def command(
     click.echo("\n".join(_lines(found.changes, found.titles)))
     for each in found.aligned:
         click.echo("\n".join(_aligned(each)))
+    click.echo("\n".join(_lesions(found)))
     if folder is not None:
         click.echo(f"Page: {write_follow_up(found, folder)[-1]}")
 
@@ -75,9 +80,42 @@ def _lines(changes: Sequence[Change], titles: Sequence[str]) -> Iterator[str]:
     for each in changes:
         numbers = [_short(value) for value in each.values]
         change = "–" if each.change is None else f"{each.change:+.3g}"
-        error = "not known" if each.error is None else f"± {each.error:.3g}"
         share = "" if each.of_error is None else f"{each.of_error:+.2f}"
-        rows.append((each.what, each.region, *numbers, change, error, share, each.unit, each.verdict))
+        rows.append((each.what, each.region, *numbers, change, _error(each.error), share, each.unit, each.verdict))
+    yield from _table(rows)
+
+
+def _lesions(found: FollowUp) -> Iterator[str]:
+    """What became of single lesions, the largest of each later result; or why that is not told."""
+    from hilum.batch.alignment.lesions import summary
+
+    if found.no_lesions:
+        yield found.no_lesions
+        return
+    for title in found.titles[1:]:
+        lesions = [each for each in found.lesions if each.later == title]
+        yield f"{title}, lesion by lesion: {summary(lesions)}"
+        if not lesions:
+            continue
+        rows = [("  fate", "where", "numbers", found.titles[0], title, "change", "error", "unit", "verdict")]
+        for each in lesions[:MOST_LESIONS]:
+            numbers = f"{_numbers(each.first)} > {_numbers(each.second)}"
+            sizes = (_short(each.first_size), _short(each.later_size), f"{each.change:+.3g}", _error(each.error))
+            rows.append((f"  {each.fate}", each.region or "outside", numbers, *sizes, each.unit, each.verdict))
+        yield from _table(rows)
+        if len(lesions) > MOST_LESIONS:
+            yield f"  and {len(lesions) - MOST_LESIONS} smaller ones (--folder writes all)"
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return "+".join(map(str, numbers)) or "–"
+
+
+def _error(error: float | None) -> str:
+    return "not known" if error is None else f"± {error:.3g}"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

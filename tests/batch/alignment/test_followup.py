@@ -75,6 +75,7 @@ def test_the_whole_of_it_by_the_command(results, tmp_path, first):
     assert sorted(path.name for path in out.iterdir()) == [
         "alignment.json",
         "change-2-a-b-.nii.gz",
+        "changes-by-lesion.csv",
         "changes-by-place.csv",
         "changes.csv",
         "course.html",

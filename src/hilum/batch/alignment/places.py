@@ -29,8 +29,10 @@ STRUCTURES = {"opacity": (1, 2), "ground-glass": (1,), "consolidation": (2,)}
 AT_ONCE = 1 << 20
 """Voxels that are worked on together."""
 
+SHIFTS = np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)])
+"""Directions in which an alignment is moved by its error: none, and along each axis; shape (7, 3)."""
+
 _SIDES, _KINDS = ("right", "left"), 3
-_SHIFTS = np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)])
 _SHAPE = (len(_SIDES), len(THIRDS), len(LOBES) + 1, _KINDS, _KINDS)
 _CODES = int(np.prod(_SHAPE))
 
@@ -106,14 +108,14 @@ def compare_places(first: Scan, second: Scan, alignment: Alignment) -> Placed:
     grid, regions = lungs.volume, _Regions(lungs, None if first.lobes is None else first.lobes.axial())
     later = LabelMap(_in_our_numbers(second.lesions, LESIONS), second.lesions.grid, LESIONS, second.lesions.origin)
     error_mm = max(alignment.quality.far_mm, alignment.quality.trip_mm, 0.5 * max(grid.spacing_mm))
-    counts = np.zeros((len(_SHIFTS), _CODES), dtype=np.int64)
+    counts = np.zeros((len(SHIFTS), _CODES), dtype=np.int64)
     changes = np.zeros(grid.shape, dtype=np.uint8)
     for start in range(0, len(regions.voxels), AT_ONCE):
         part = regions.voxels[start : start + AT_ONCE]
         before = _opacity(lesions[part])
         code = (regions.of(part) * _KINDS + before) * _KINDS
         there = alignment.to_second(voxel_points(grid, part))
-        for number, shift in enumerate(_SHIFTS):
+        for number, shift in enumerate(SHIFTS):
             after = _opacity(labels_at(later, there + error_mm * shift))
             counts[number] += np.bincount(code + after, minlength=_CODES)
             if not shift.any():
@@ -124,7 +126,7 @@ def compare_places(first: Scan, second: Scan, alignment: Alignment) -> Placed:
         (first.lesions.origin, second.lesions.origin),
     )
     own = np.ascontiguousarray(first.lungs.volume.orientation.from_axial(changes))
-    table = counts.reshape(len(_SHIFTS), *_SHAPE) * np.float64(grid.voxel_ml)
+    table = counts.reshape(len(SHIFTS), *_SHAPE) * np.float64(grid.voxel_ml)
     return Placed(
         tuple(_rows(table.astype(np.float64), has_lobes=first.lobes is not None)),
         LabelMap(own, first.lungs.grid, CHANGES, step),

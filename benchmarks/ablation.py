@@ -152,11 +152,11 @@ def clock(seconds: float) -> Any:
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
             self.before, self.started = state_dict["spent"], time.process_time()
 
-        def on_train_start(self, trainer: Any, *_: Any) -> None:
+        def on_train_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002 - Lightning's signature
             self.started, self.steps = time.process_time(), trainer.global_step
             trainer.should_stop = self.spent >= seconds
 
-        def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        def on_train_batch_end(self, trainer: Any, *_: Any, **__: Any) -> None:
             self.steps = trainer.global_step
             if self.spent >= seconds:
                 trainer.should_stop = True

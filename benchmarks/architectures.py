@@ -41,7 +41,7 @@ def published_count(network: Network) -> float | None:
     """By the rule of the published figures; None without ptflops, or where it cannot count."""
     if importlib.util.find_spec("ptflops") is None:
         return None
-    from ptflops import get_model_complexity_info
+    from ptflops import get_model_complexity_info  # pyright: ignore[reportMissingImports] - in no extra
     from torch.nn import ConvTranspose2d
 
     shape = (3, network.size_px, network.size_px)

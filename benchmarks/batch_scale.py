@@ -25,7 +25,7 @@ from hilum.batch.cohort import run_cohort
 from hilum.batch.inputs import cohort_of
 from hilum.batch.journal import JOURNAL, Record, open_journal
 from hilum.batch.local import Outcome
-from hilum.readers import Entry
+from hilum.batch.remote import AnyEntry, RemoteEntry
 from hilum.settings import Settings
 from hilum.writers.tables import TABLE
 from hilum.writers.whole import MARKER
@@ -152,7 +152,7 @@ def overhead(folder: Path, sizes: Sequence[int]) -> list[Row]:
 
 
 def no_analysis(
-    entries: Sequence[Entry],
+    entries: Sequence[AnyEntry],
     output: Path,
     settings: Settings,  # noqa: ARG001 - a mapper is given them
     *,
@@ -170,7 +170,8 @@ def no_analysis(
         made = output / entry.name
         made.mkdir(exist_ok=True)
         (made / MARKER).write_text(json.dumps(nothing), encoding="utf-8")
-        outcome = Outcome(entry.name, str(entry.path), "done", folder=made, modality="cxr")
+        source = entry.url if isinstance(entry, RemoteEntry) else str(entry.path)
+        outcome = Outcome(entry.name, source, "done", folder=made, modality="cxr")
         record(place, outcome)
         yield outcome
 

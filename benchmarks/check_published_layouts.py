@@ -75,7 +75,11 @@ def old_network(library: Any, name: str) -> Any:
     torch.manual_seed(sum(map(ord, name)))
     network = getattr(library, CLASSES[architecture])(NETWORKS[name][1], encoder_weights=None, aux_params=head).eval()
     for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if (
+            isinstance(module, torch.nn.BatchNorm2d)
+            and module.running_mean is not None
+            and module.running_var is not None
+        ):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.normal_(module.bias, 0.0, 0.1)
             torch.nn.init.normal_(module.running_mean, 0.0, 0.1)

@@ -26,7 +26,8 @@ def write_films(folder: Path, count: int, *, side_px: int | None = None) -> list
     count : of films
     side_px : rows and columns; None for :data:`SIDE_PX`
     """
-    shape = (side_px or SIDE_PX,) * 2
+    side_px = side_px or SIDE_PX
+    shape = (side_px, side_px)
     bodies = [sample_film(seed, severity=seed / BODIES, shape=shape).image.array for seed in range(min(BODIES, count))]
     folder.mkdir(parents=True, exist_ok=True)
     return [_write(folder, number, bodies[number % len(bodies)]) for number in range(count)]

@@ -54,7 +54,7 @@ def enlarged(small: np.ndarray, shape: tuple[int, int, int], seed: int) -> np.nd
         below = min(int(place), len(small) - 2)
         share = np.float32(place - below)
         plane = small[below] * (1 - share) + small[below + 1] * share
-        picture = Picture.fromarray(plane.astype(np.float32)).resize(shape[:0:-1], Picture.Resampling.BILINEAR)
+        picture = Picture.fromarray(plane.astype(np.float32)).resize((shape[2], shape[1]), Picture.Resampling.BILINEAR)
         shift = random.integers(0, shape[1:])
         made[index] = np.rint(np.asarray(picture)).astype(np.int16) + np.roll(noise, shift, axis=(0, 1))
     return made

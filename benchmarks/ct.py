@@ -17,6 +17,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from computed_volumes import write_volume
 from measure import Row, Spent, best, parser, report, spend
@@ -122,7 +123,7 @@ def main() -> int:
     options.add_argument("--check", action="store_true", help="fail if a budget or the ratio is missed")
     given = options.parse_args()
     rows: list[Row] = []
-    more: dict[str, object] = {}
+    more: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder, volumes = Path(temporary), dict[tuple[int, int, int], Path]()
         for trial in trials(is_long=given.long):

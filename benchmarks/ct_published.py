@@ -31,7 +31,7 @@ def prepared(path: Path) -> Any:
     """The volume as the network gets it: a tensor (1, 1, x, y, z)."""
     import torch
 
-    file = nibabel.load(path)
+    file: Any = nibabel.load(path)
     low, high = CLIP_HU
     array = np.clip(np.asarray(file.dataobj), low, high).astype(np.float32)
     grey = torch.from_numpy(np.rint((array - low) * np.float32(255 / (high - low))))
@@ -80,7 +80,7 @@ def infer(
 ) -> dict[str, float]:
     """How many windows there were, and how many seconds they took; the labels' shape is that of the image."""
     import torch
-    from monai.inferers import sliding_window_inference
+    from monai.inferers.utils import sliding_window_inference
 
     windows = 0
 
@@ -92,7 +92,8 @@ def infer(
     shares = [part / whole for part, whole in zip(overlap, window, strict=True)]
     started = time.perf_counter()
     with torch.no_grad():
-        labels = sliding_window_inference(image, window, 1, counted, overlap=shares).argmax(dim=1)
+        outputs: Any = sliding_window_inference(image, window, 1, counted, overlap=shares)
+        labels = outputs.argmax(dim=1)
     seconds = time.perf_counter() - started
     return {"windows": windows, "inference_s": seconds, "voxels": labels.numel()}
 

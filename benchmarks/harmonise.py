@@ -27,7 +27,7 @@ import numpy as np
 from computed_volumes import COARSE, EXTENT_MM, enlarged
 from measure import Row, Spent, parser, report, spend
 
-from hilum.datasets.schema import CaseTable, DatasetCase, Mask
+from hilum.datasets.schema import CaseTable, DatasetCase, Mask, MaskKind
 from hilum.geometry import VolumeGrid
 from hilum.phantom import random_lesions, thorax
 
@@ -61,7 +61,7 @@ def write_source(folder: Path, count: int, shape: Shape, *, coarse: Shape = COAR
         _write(place / "ct.nii.gz", enlarged(small.ct.array, shape, number))
         for name in ("lungs", "lesions"):
             _write(place / f"{name}.nii.gz", _repeated(getattr(small, name).array, shape))
-        masks = {
+        masks: dict[MaskKind, Mask] = {
             "lungs": Mask(place / "lungs.nii.gz", {1: "right-lung", 2: "left-lung"}),
             "lesions": Mask(place / "lesions.nii.gz", {1: "ground-glass", 2: "consolidation", 3: "effusion"}),
         }
@@ -158,7 +158,8 @@ def main() -> int:
     options.add_argument("--bare", nargs=2, type=Path, help="resample a table with SimpleITK and print the seconds")
     given = options.parse_args()
     if given.bare:
-        print(json.dumps(resample(*given.bare, given.workers)))
+        table, folder = given.bare
+        print(json.dumps(resample(table, folder, given.workers)))
         return 0
     slices, height, width = (int(number) for number in given.shape.split(","))
     with tempfile.TemporaryDirectory() as temporary:

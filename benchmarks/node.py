@@ -17,12 +17,12 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pydicom
 
 from hilum.phantom import sample_film, write_dicom
 
-ECHO = "1.2.840.10008.1.1"
 SEG, SR, SC, PDF = (f"1.2.840.10008.5.1.4.1.1.{each}" for each in ("66.4", "88.34", "7", "104.1"))
 
 
@@ -103,14 +103,15 @@ def main() -> int:
         got: set[str] = set()
 
         def store(event: evt.Event) -> int:
-            if event.request.AffectedSOPClassUID == SR:
-                got.add(str(event.request.AffectedSOPInstanceUID))
+            request: Any = event.request  # a C-STORE
+            if request.AffectedSOPClassUID == SR:
+                got.add(str(request.AffectedSOPInstanceUID))
             return 0
 
         receiver = AE("DEST")
         for sop_class in (SEG, SR, SC, PDF):
             receiver.add_supported_context(sop_class)
-        listener = receiver.start_server(
+        listener: Any = receiver.start_server(
             ("127.0.0.1", chosen.port + 2), block=False, evt_handlers=[(evt.EVT_C_STORE, store)]
         )
         process = start(folder, chosen)

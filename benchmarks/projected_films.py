@@ -27,7 +27,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -35,6 +35,7 @@ from typing import Any
 
 import numpy as np
 from measure import machine, table
+from numpy.typing import NDArray
 
 import hilum
 from hilum.datasets.mix import MixSettings, mix
@@ -324,10 +325,11 @@ def tested(network: Any, recipe: Any, cases: Sequence[DatasetCase]) -> dict[str,
     empty = bootstrap_mean(1 - columns[3], persons, generator=rng)
     order = np.arange(len(singles))
     for name, figure in (("ap50", average_precision), ("ap", mean_average_precision)):
-        value = bootstrap(
-            lambda at, figure=figure: figure([singles[each] for each in at]),
-            [order], persons, generator=rng, resamples=RESAMPLES,
-        )  # fmt: skip
+
+        def of_drawn(at: NDArray[Any], figure: Callable[[Any], Any] = figure) -> Any:
+            return figure([singles[each] for each in at])
+
+        value = bootstrap(of_drawn, [order], persons, generator=rng, resamples=RESAMPLES)
         made[name] = None if isinstance(value, NotMeasured) else _told(value)
     made |= {"agreement_of_an_empty_mask": _told(empty), "test_films": len(rows), "test_patients": len(set(persons))}
     return {**made, "film_names": names, "film_patients": persons, "film_dice": columns[0].tolist()}

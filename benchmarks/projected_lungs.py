@@ -39,7 +39,9 @@ def main() -> None:
         _dice(path, options.lungs[number] if options.lungs else None, settings)
         for number, path in enumerate(options.scans)
     ]
-    rows = [{"what": name, "patients": len(found), **_interval([each[name] for each in found])} for name in found[0]]
+    rows: list[measure.Row] = [
+        {"what": name, "patients": len(found), **_interval([each[name] for each in found])} for name in found[0]
+    ]
     measure.report("Dice of the lungs that are found on projected films", rows, options.json)
     if options.check and rows[0]["mean"] < GOAL:
         sys.exit(f"the mean Dice is {rows[0]['mean']:.3f}, and {GOAL} was wanted")

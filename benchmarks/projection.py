@@ -53,9 +53,9 @@ Row = dict[str, Any]
 def main() -> None:
     """Measure, print and check."""
     options = _options()
-    shape = tuple(int(n) for n in options.shape.split(","))
-    spacing = tuple(length / n for length, n in zip(EXTENT_MM, shape, strict=True))
-    grid = VolumeGrid.of_spacing(shape, spacing, (-190.0, -130.0, -150.0))
+    slices, rows, columns = (int(n) for n in options.shape.split(","))
+    spacing = EXTENT_MM[0] / slices, EXTENT_MM[1] / rows, EXTENT_MM[2] / columns
+    grid = VolumeGrid.of_spacing((slices, rows, columns), spacing, (-190.0, -130.0, -150.0))
     ct = thorax(3, grid=grid).ct.array
     beam = Beam("PA", "point", source_mm=1800, gap_mm=30, pitch_mm=440.0 / options.film)
     sums = _sums(ct, grid, options.times)
@@ -216,7 +216,7 @@ def _trilinear(volume: NDArray[np.float64], position: NDArray[np.float64]) -> ND
 
 def _diffdrr(turned: Volume, layout: Layout, points: list[int], times: int) -> dict[str, Any]:
     import torch
-    from diffdrr.renderers import Siddon, Trilinear
+    from diffdrr.renderers import Siddon, Trilinear  # pyright: ignore[reportMissingImports]
 
     volume = torch.from_numpy(turned)
     source, pixels = (torch.from_numpy(end.astype(np.float32)) for end in _ends(layout))
@@ -241,8 +241,8 @@ def _diffdrr(turned: Volume, layout: Layout, points: list[int], times: int) -> d
 
 def _nanodrr(turned: Volume, layout: Layout, points: list[int], times: int) -> dict[str, Any]:
     import torch
-    from nanodrr.data import Subject
-    from nanodrr.drr import render
+    from nanodrr.data import Subject  # pyright: ignore[reportMissingImports]
+    from nanodrr.drr import render  # pyright: ignore[reportMissingImports]
 
     spacing = torch.tensor(layout.spacing_mm)
     source, pixels = (torch.from_numpy(end.astype(np.float32)) for end in _ends(layout))

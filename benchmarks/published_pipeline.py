@@ -64,21 +64,23 @@ class Published:
         """Masks and score of one film, 0 to 6."""
         import cv2
 
-        film = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        stored: Any = cv2.imread(str(path))  # OpenCV's own types are wider than what it gives back here, and below
+        film = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
         found = self._infer(self.lungs, cv2.resize(film, (LUNGS_PX, LUNGS_PX), interpolation=cv2.INTER_CUBIC))[0]
-        lungs = filtered(cv2.resize(_plausible(found), film.shape[1::-1], interpolation=cv2.INTER_NEAREST))
+        enlarged: Any = cv2.resize(_plausible(found), film.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        lungs = filtered(enlarged)
         rows, columns = box(lungs)
         crop = (film * (lungs[..., None] > 0))[rows, columns]
         seen = cv2.resize(crop, (LESIONS_PX, LESIONS_PX), interpolation=cv2.INTER_CUBIC)
         probability, disease = self._infer(self.lesions, seen)
         lesions = (probability > 0.5).astype(np.uint8) * (disease.item() >= 0)  # the head is run; its verdict is chance
-        masks = [
+        masks: list[Any] = [
             cv2.resize(mask, (OUTPUT_PX, OUTPUT_PX), interpolation=cv2.INTER_NEAREST)
             for mask in (lungs[rows, columns], lesions)
         ]
         for name, mask in zip(("lungs", "covid"), masks, strict=True):
             cv2.imwrite(str(output / f"{path.stem}-{name}.png"), mask * 255)
-        return six_zone(*masks)
+        return six_zone(masks[0], masks[1])
 
     def _infer(self, network: Any, film: Mask) -> list[NDArray[np.float32]]:
         """Every output of a network for one film, without the batch axis and axes of length one."""
@@ -113,7 +115,8 @@ def filtered(mask: Mask) -> Mask:
             cv2.drawContours(mask, [contour], -1, 0, thickness=cv2.FILLED)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel, iterations=2)
-    return cv2.morphologyEx(opened, cv2.MORPH_CLOSE, kernel)
+    closed: Any = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, kernel)
+    return closed
 
 
 def box(mask: Mask) -> tuple[slice, slice]:

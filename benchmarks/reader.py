@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ START_SECONDS = 120.0
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[Reader, subprocess.Popen[bytes]]]:
+def served(folder: Path) -> Generator[tuple[Reader, subprocess.Popen[bytes]]]:
     """A running service and its process; SystemExit if it does not answer."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -73,7 +73,7 @@ def once(reader: Reader, process: int, path: Path) -> dict[str, float]:
     """Seconds from the first byte of the upload until the image, and until all layers, were fetched."""
     began, used = time.monotonic(), cpu_seconds(process)
     (study,) = reader.upload(path)
-    shown = 0.0
+    shown, image = 0.0, None
     while True:
         state = reader.study(study).state
         if not shown and (image := _image(reader, study.id)):

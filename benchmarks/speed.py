@@ -110,7 +110,11 @@ def looker(engine: str, size: int, *, model: Callable[[], Any], onnx: Path | Non
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
-        return lambda: session.run(None, {name: film})
+
+        def run() -> object:
+            return session.run(None, {name: film})
+
+        return run
     import openvino
 
     hints = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}

@@ -52,6 +52,16 @@ def test_json_tells_the_same(folder: Path) -> None:
     assert told["files"] == []
 
 
+def test_what_is_odd_about_a_series_stands_below_it(folder: Path) -> None:
+    import pydicom
+
+    heights = {path: float(pydicom.dcmread(path).ImagePositionPatient[2]) for path in (folder / "soft").iterdir()}
+    sorted(heights, key=heights.__getitem__)[2].unlink()
+    told = CliRunner().invoke(app, ["series", str(folder / "soft")]).stdout.splitlines()
+    assert told[5].startswith("      warning: 1 slice is missing, the widest gap being 5.00 mm between slices 2 and 3")
+    assert len(told) == 6
+
+
 def test_reports_in_the_study_are_counted(folder: Path) -> None:
     import pydicom
 

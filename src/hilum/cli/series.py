@@ -14,6 +14,7 @@ from hilum.cli.talk import TalkingCommand
 from hilum.provenance import Json
 
 if TYPE_CHECKING:
+    from hilum.measurement import Finding
     from hilum.readers.entries import Survey
     from hilum.readers.series import Series, Study
 
@@ -48,12 +49,13 @@ def _lines(found: Survey) -> Iterator[str]:
 
 
 def _describe(series: Series, reason: str, *, is_taken: bool) -> Iterator[str]:
-    """A series on four lines, the one that is taken with a star."""
+    """A series on four lines, the one that is taken with a star, and a line for each thing that is odd about it."""
     number = "" if series.first.number is None else f" {series.first.number}"
     yield f"{'*' if is_taken else ' '} Series{number}: {series.first.description or '(no description)'}"
     yield f"    {', '.join(_facts(series))}"
     yield f"    {'taken' if is_taken else 'not taken'}: {reason}"
     yield f"    UID {series.uid or '(none)'}"
+    yield from (f"    {finding.gravity.value}: {finding.message}" for finding in _findings(series))
 
 
 def _facts(series: Series) -> Iterator[str]:
@@ -66,6 +68,12 @@ def _facts(series: Series) -> Iterator[str]:
         yield "/".join(series.image_type[:3]).lower()
     if series.kernel:
         yield f"kernel {series.kernel}"
+
+
+def _findings(series: Series) -> tuple[Finding, ...]:
+    """What is odd about the slices; nothing where they make no volume, which the reason tells."""
+    stack = series.stack
+    return () if stack.lattice is None else (*stack.findings, *stack.lattice.findings)
 
 
 def _is_taken(study: Study, series: Series) -> bool:
@@ -99,7 +107,6 @@ def _study_as_json(study: Study) -> dict[str, Json]:
 
 def _series_as_json(series: Series, reason: str, *, is_taken: bool) -> dict[str, Json]:
     lattice = series.stack.lattice
-    findings = () if lattice is None else (*series.stack.findings, *lattice.findings)
     return {
         "uid": series.uid,
         "number": series.first.number,
@@ -114,5 +121,5 @@ def _series_as_json(series: Series, reason: str, *, is_taken: bool) -> dict[str,
         "kernel": series.kernel,
         "is_taken": is_taken,
         "reason": reason,
-        "findings": [finding.code for finding in findings],
+        "findings": [finding.code for finding in _findings(series)],
     }

@@ -186,7 +186,7 @@ def _analyse_film(
     found += _turned(lungs, opened.lungs)
     gate.refuse(found, path)
     gate.require_lungs(lungs.lungs, path)
-    lesions = segment_lesions(image, lungs.lungs, opened.lesions, is_mirrored=settings.film.mirrored)
+    lesions = segment_lesions(image, lungs.lungs, opened.lesions, mirrored=settings.film.mirrored)
     if not lesions.are_kinds_told:
         message = "The lesion network does not tell ground-glass from consolidation; all is marked as ground-glass."
         found += (Finding("opacity-not-told-apart", Gravity.NOTE, message),)

@@ -19,6 +19,9 @@ from hilum.errors import SettingsError
 from hilum.provenance import Json
 from hilum.registry import unknown
 
+Mirrored = Literal["auto", "always", "never"]
+"""When a network looks at the mirror image of a film as well, see :class:`FilmSettings`."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
@@ -100,11 +103,12 @@ class FilmSettings:
 
     Attributes
     ----------
-    mirrored : the lesion network looks at the film's mirror image as well, and the mean of both looks counts: lesions
-        are drawn better, and a film takes about a fifth longer
+    mirrored : when the lesion network looks at a film's mirror image as well: ``auto`` if the film is likely diseased
+        and little is seen on it, and the mean of both looks is drawn; ``always``, and the mean counts in every score,
+        too, for about a fifth more time; or ``never``
     """
 
-    mirrored: bool = False
+    mirrored: Mirrored = "auto"
 
 
 @dataclass(frozen=True, slots=True)

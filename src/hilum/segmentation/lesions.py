@@ -14,13 +14,25 @@ from hilum.measurement import NotMeasured
 from hilum.models.network import Network, open_networks
 from hilum.preprocessing.radiograph import Window, look, look_labels, lung_window, put_back
 from hilum.provenance import Json, Step
-from hilum.settings import RuntimeSettings
+from hilum.settings import Mirrored, RuntimeSettings
 
 from .postprocess import grown, parts_of_at_least
 from .zones import ZONES, zones
 
 LEAST_LESION_SHARE = 0.002
 """Share of the lungs' area below which a connected opacity is taken for noise."""
+
+LIKELY = 0.5
+"""Probability of disease from which on a film on which little is seen is a faint one, see :func:`see`."""
+
+FAINT_SHARE = 0.15
+"""Expected share of the lungs with opacity below which a film that is likely diseased is a faint one."""
+
+UNKNOWN_SHARE = 0.03
+"""Share of the lungs with opacity that the network is taken not to know of, see :func:`best_threshold`."""
+
+LEAST_THRESHOLD = 8 / 255
+"""No opacity less probable than this is drawn on any film."""
 
 _UNSEEN = 0.5 / 255
 """A probability that eight bits round to 0."""
@@ -60,7 +72,7 @@ class LesionStage:
 
 
 def segment_lesions(
-    image: Image, lungs: LabelMap, network: Network | None = None, *, is_mirrored: bool = False
+    image: Image, lungs: LabelMap, network: Network | None = None, *, mirrored: Mirrored = "auto"
 ) -> LesionStage:
     """Lesions of a film on its own grid, and severity by zone.
 
@@ -69,8 +81,8 @@ def segment_lesions(
     image : a film
     lungs : its lungs, on the same grid, from any source
     network : of the task ``cxr-lesions``; None opens the shipped one
-    is_mirrored : the network looks at the mirror image as well, and the mean of both looks counts; not for a network
-        that tells no kinds of lesion
+    mirrored : whether the network looks at the mirror image as well, see :class:`~hilum.settings.FilmSettings`; not for
+        a network that tells no kinds of lesion
 
     Raises
     ------
@@ -87,13 +99,13 @@ def segment_lesions(
         from .one_mask import lesions_of_one_mask
 
         return lesions_of_one_mask(image, lungs, network)
-    seen = see(image, lungs, network, is_mirrored=is_mirrored)
+    seen = see(image, lungs, network, mirrored=mirrored)
     card, home = network.card, image.plane.orientation.from_upright
     is_diseased = seen.disease >= card.threshold("disease")
     settings: dict[str, Json] = {
         **network.settings,
-        "mirrored": is_mirrored,
-        "thresholds": dict(card.thresholds),
+        "mirrored": seen.is_mirrored,
+        "thresholds": {**card.thresholds, "opacity": min(card.threshold("opacity"), seen.most)},
     }
     step = Step("segment-lesions", settings, (image.origin, lungs.origin), network.ref)
     drawn = np.zeros_like(seen.lungs)
@@ -124,6 +136,8 @@ class Seen:
     brixia : (6,), expected grades, 0 to 3
     affected : (6,), probability that readers would count the zone
     share : (6,), expected share of the zone with opacity
+    is_mirrored : the maps are the mean of those of the film and of its mirror image
+    most : no threshold of opacity is higher; less than 1 on a faint film
     """
 
     lungs: FilmMap
@@ -134,10 +148,17 @@ class Seen:
     brixia: NDArray[np.float32]
     affected: NDArray[np.float32]
     share: NDArray[np.float32]
+    is_mirrored: bool = False
+    most: float = 1.0
 
 
-def see(image: Image, lungs: LabelMap, network: Network, *, is_mirrored: bool = False) -> Seen:
-    """Run the network on the window about the lungs; parameters and errors as of :func:`segment_lesions`."""
+def see(image: Image, lungs: LabelMap, network: Network, *, mirrored: Mirrored = "auto") -> Seen:
+    """Run the network on the window about the lungs; parameters and errors as of :func:`segment_lesions`.
+
+    A film that is likely diseased and shows little is faint. Its threshold of opacity is the one of the best Dice that
+    is to be expected, and with ``auto`` the network looks at its mirror image as well: the mean of both maps is drawn,
+    while all that is said of the film and of its zones is what the first look says.
+    """
     image.require(Quantity.RADIOGRAPH)
     image.plane.require_same(lungs.plane)
     upright, masks = image.upright(), lungs.upright().array
@@ -147,8 +168,15 @@ def see(image: Image, lungs: LabelMap, network: Network, *, is_mirrored: bool = 
     numbers = zones(look_labels(masks, window, network.size_px))
     stacked = (numbers[None] == np.arange(1, 7, dtype=np.uint8)[:, None, None]).astype(np.float32)
     inputs = {"film": look(upright.array, window, network.size_px)[None], "zones": stacked}
-    results = _mean_of_both(network, inputs) if is_mirrored else network.run(inputs)
-    chances = results["lesions"]
+    inside = numbers > 0
+    results = network.run(inputs)
+    if mirrored == "always":
+        results = _mean_of_both(network, inputs, results)
+    opacity = results["lesions"][1] + results["lesions"][2]
+    share = (stacked * opacity).sum(axis=(1, 2)) / np.maximum(stacked.sum(axis=(1, 2)), 1.0)
+    is_faint = float(results["disease"][0]) >= LIKELY and opacity[inside].sum() < FAINT_SHARE * np.count_nonzero(inside)
+    is_twice = is_faint and mirrored == "auto"
+    chances = (_mean_of_both(network, inputs, results) if is_twice else results)["lesions"]
     opacity = chances[1] + chances[2]
     dense = np.where(grown(grown(opacity > _UNSEEN)), chances[2] / np.maximum(opacity, _UNSEEN), np.float32(0))
     shape = upright.plane.shape
@@ -160,17 +188,48 @@ def see(image: Image, lungs: LabelMap, network: Network, *, is_mirrored: bool = 
         disease=float(results["disease"][0]),
         brixia=results["brixia"].sum(axis=1),
         affected=results["affected"],
-        share=(stacked * opacity).sum(axis=(1, 2)) / np.maximum(stacked.sum(axis=(1, 2)), 1.0),
+        share=share,
+        is_mirrored=is_twice or mirrored == "always",
+        most=best_threshold(opacity[inside]) if is_faint else 1.0,
     )
 
 
-def _mean_of_both(network: Network, inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """The mean of what the network says of a film and of its mirror image, in which zones change sides."""
+def best_threshold(opacity: NDArray[np.float32]) -> float:
+    """The threshold with the best Dice to be expected, were the probabilities right but for what is unknown.
+
+    Of the most probable n pixels, with P the sum of their probabilities and E that of all of them, the Dice with what
+    is there is about 2 P / (n + E); to E comes :data:`UNKNOWN_SHARE` of the lungs.
+
+    Parameters
+    ----------
+    opacity : probabilities of the pixels of the lungs, of any shape
+
+    Returns
+    -------
+    A whole number of 255ths, at least :data:`LEAST_THRESHOLD`; 1 without any pixel.
+
+    References
+    ----------
+    .. [1] Lipton, Elkan and Naryanaswamy, ECML PKDD 2014, doi:10.1007/978-3-662-44851-9_15 (optimal thresholds of F1)
+    """
+    if not opacity.size:
+        return 1.0
+    highest_first = np.sort(opacity, axis=None)[::-1]
+    sums = np.cumsum(highest_first, dtype=np.float64)
+    counts = np.arange(1, opacity.size + 1)
+    expected = sums / (counts + sums[-1] + UNKNOWN_SHARE * opacity.size)
+    return max(LEAST_THRESHOLD, math.floor(_in_levels(float(highest_first[expected.argmax()]))) / 255)
+
+
+def _mean_of_both(
+    network: Network, inputs: dict[str, NDArray[np.float32]], plain: dict[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """The mean of what the network says of a film, ``plain``, and of its mirror image, in which zones change sides."""
     mirror = {
         "film": np.ascontiguousarray(inputs["film"][..., ::-1]),
         "zones": np.ascontiguousarray(inputs["zones"][_OTHER_SIDE, :, ::-1]),
     }
-    plain, other = network.run(inputs), network.run(mirror)
+    other = network.run(mirror)
     back = {
         "lesions": other["lesions"][..., ::-1],
         "disease": other["disease"],
@@ -191,7 +250,8 @@ def draw(seen: Seen, *, opacity: float, consolidation: float) -> FilmMap:
     Parameters
     ----------
     seen : by the network
-    opacity : from this probability on there is ground-glass or consolidation
+    opacity : from this probability on there is ground-glass or consolidation; on a faint film from ``seen.most`` on, if
+        that is less
     consolidation : from this share of it on it is consolidation
 
     Returns
@@ -202,7 +262,7 @@ def draw(seen: Seen, *, opacity: float, consolidation: float) -> FilmMap:
     rows = slice(max(seen.window.top, 0), seen.window.top + seen.window.side)
     columns = slice(max(seen.window.left, 0), seen.window.left + seen.window.side)
     inside = seen.lungs[rows, columns] > 0
-    opaque = (seen.opacity[rows, columns] >= _level(opacity)) & inside
+    opaque = (seen.opacity[rows, columns] >= _level(min(opacity, seen.most))) & inside
     opaque = parts_of_at_least(opaque, LEAST_LESION_SHARE * np.count_nonzero(inside))
     dense = seen.consolidation[rows, columns] >= _level(consolidation)
     made[rows, columns] = opaque.view(np.uint8) + (opaque & dense).view(np.uint8)
@@ -211,4 +271,9 @@ def draw(seen: Seen, *, opacity: float, consolidation: float) -> FilmMap:
 
 def _level(threshold: float) -> int:
     """The least of 0 to 255 that reaches a probability; whole, so that maps are compared in eight bits."""
-    return math.ceil(255 * threshold)
+    return math.ceil(_in_levels(threshold))
+
+
+def _in_levels(probability: float) -> float:
+    """255 times a probability, without the last figures: 0.2 as float32 is a little more than 51 / 255."""
+    return round(255 * probability, 3)

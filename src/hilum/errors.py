@@ -113,7 +113,13 @@ class UnknownName(Error):
 
 
 class WriteError(Error):
-    """A result could not be written; nothing was left under its final name."""
+    """A result could not be written; nothing was left under its final name.
+
+    Parameters
+    ----------
+    message : the sentence for the person who must act on it
+    path : the file or folder concerned, None if there is none
+    """
 
     def __init__(self, message: str, *, path: Path | str | None = None) -> None:
         super().__init__(message)

@@ -79,7 +79,7 @@ def test_masks_alone_say_what_they_cannot(case: dict[str, Path]) -> None:
     assert "CT severity score (0-25)             not measured: it takes the lobes, and none were given" in result.stdout
     assert "Lung with high opacity               not measured: it takes Hounsfield units" in result.stdout
     assert "Lung with opacity                    12.5 %" in result.stdout
-    assert "Volume, consolidation                30 ml (+/- 21)" in result.stdout
+    assert "Volume, consolidation                30 ml (± 21)" in result.stdout
 
 
 def test_a_file_of_the_result(case: dict[str, Path], tmp_path: Path) -> None:

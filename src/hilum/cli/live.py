@@ -41,7 +41,7 @@ class Live:
         self._total = total
         self._started = self._told = self._clock()
         if not self._is_quiet:
-            click.echo(f"{total} cases to work on, {kept} settled before.", err=True)
+            click.echo(f"{total} case{'' if total == 1 else 's'} to work on, {kept} settled before.", err=True)
 
     def step(self, outcome: Outcome, /) -> None:
         """One more case has been worked on."""

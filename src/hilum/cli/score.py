@@ -168,7 +168,7 @@ def _page(scores: Mapping[str, Score], measures: Measures) -> Iterator[str]:
     for row in measures.table:
         if row.region == "both" and (row.id == "volume" or (row.id, row.structure) == ("count", "opacity")):
             title = "Lesions" if row.id == "count" else f"Volume, {row.structure}"
-            spread = "" if row.uncertainty is None else f" (+/- {row.uncertainty:.2g})"
+            spread = "" if row.uncertainty is None else f" (± {float(f'{row.uncertainty:.2g}'):g})"
             yield f"{title:<36} {_worded(row.value, row.unit)}{spread}"
 
 

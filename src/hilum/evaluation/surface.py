@@ -109,7 +109,7 @@ def _distance_to(surface: NDArray[np.bool_], spacing: tuple[float, ...]) -> NDAr
     try:
         import SimpleITK
     except ModuleNotFoundError as error:
-        raise MissingExtra("a distance between surfaces", "ct") from error
+        raise MissingExtra("A distance between surfaces", "ct") from error
     image = SimpleITK.GetImageFromArray(surface.view(np.uint8))
     image.SetSpacing(spacing[::-1])
     signed = SimpleITK.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)

@@ -137,7 +137,7 @@ class Frame:
             mark(made)
 
 
-def highdicom(feature: str = "DICOM results") -> Any:
+def highdicom() -> Any:
     """The library highdicom.
 
     Raises
@@ -148,7 +148,7 @@ def highdicom(feature: str = "DICOM results") -> Any:
     try:
         import highdicom
     except ImportError as error:
-        raise MissingExtra(feature, "dicom") from error
+        raise MissingExtra("Writing DICOM results", "dicom") from error
     return highdicom
 
 

@@ -96,6 +96,27 @@ def test_lists_without_their_columns(films: Path, header: str, options: dict[str
         names(table, **options)
 
 
+def test_rows_of_one_image_are_joined_unless_they_contradict(films: Path) -> None:
+    table = films.parent / "list.csv"
+    table.write_text("path,patient,date\nfilms/a.png,1,\nfilms/a.png,,2020-03-01\nfilms/../films/a.png,1,2020-03-01\n")
+    assert dict(cohort_of([table], SETTINGS).groups) == {"a": {"patient": "1", "date": "2020-03-01"}}
+    table.write_text("path,patient\nfilms/a.png,1\nfilms/a.png,2\n")
+    with pytest.raises(ReadError, match=r"list\.csv' names '.*a\.png' with patient '2', and an earlier row with '1'"):
+        cohort_of([table], SETTINGS)
+
+
+def test_rows_without_a_path_are_told(films: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = films.parent / "list.csv"
+    table.write_text("path,patient\nfilms/a.png,1\n,2\n,3\n")
+    assert names(table) == ["a"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"2 rows of '{table}' have nothing in the column 'path' and are left out"
+    ]
+    caplog.clear()
+    table.write_text("path,patient\nfilms/a.png,1\n")
+    assert (names(table), caplog.records) == (["a"], [])
+
+
 def test_a_damaged_parquet_list(films: Path) -> None:
     pytest.importorskip("pyarrow", reason="needs pyarrow")
     table = films.parent / "list.parquet"

@@ -95,6 +95,15 @@ def test_severity_over_time_of_patients_with_several_days(cohort: Path) -> None:
     assert "<i>" not in page
 
 
+@pytest.mark.parametrize(("date", "unread"), [("31.01.2020", 11), ("2020-01-31", 0), ("", 0)])
+def test_dates_that_cannot_be_read_are_told(cohort: Path, date: str, unread: int) -> None:
+    table = cohort / "results.csv"
+    table.write_text(re.sub(r"2020-0\d-11", date, table.read_text()))
+    assert cohort_view(cohort).unread_dates == unread
+    page = write_cohort_page(cohort).read_text()
+    assert (f"Of {unread} images the date could not be read" in page) == bool(unread)
+
+
 def test_extremes_are_the_most_severe_first(cohort: Path) -> None:
     extremes = cohort_view(cohort, pictures=2).extremes
     assert [(each.case, each.words) for each in extremes] == [

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from hilum.batch import cohort
 from hilum.batch.local import Outcome
 from hilum.cli.app import app
 from hilum.cli.live import Live
@@ -50,6 +54,20 @@ def test_a_list_of_films_resumed(tmp_path: Path) -> None:
     assert result.stdout.splitlines()[0] == "2 of 3 cases done, 2 of the 3 settled before."
     assert (tmp_path / "out" / "a" / "result.json").stat().st_mtime_ns == before
     assert json.loads((tmp_path / "out" / "run.json").read_text())["is_complete"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
+def test_sigterm_ends_a_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told_to_stop(*_: Any, **__: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("it was not heard")
+
+    monkeypatch.setattr(cohort, "run_cohort", told_to_stop)
+    (tmp_path / "a.png").write_bytes(b"film")
+    before = signal.getsignal(signal.SIGTERM)
+    result = hilum("batch", tmp_path / "a.png", "-o", tmp_path / "out")
+    assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_input_that_is_not_there(tmp_path: Path) -> None:

@@ -91,6 +91,19 @@ def test_slips_are_told(folder: Path, tmp_path: Path, more: tuple[str, ...], wor
     assert not (tmp_path / "film.png").exists()
 
 
+def test_a_mask_without_a_name_has_that_of_its_file_and_lateral_films_have_no_zones(
+    folder: Path, tmp_path: Path
+) -> None:
+    done = run(folder, tmp_path / "film.png", "-m", str(folder / "lungs.nii.gz"), "--view", "LATERAL")
+    assert done.exit_code == 0, done.stderr
+    names = {Path(line).name for line in done.stdout.splitlines()}
+    assert {"film-lungs.png", "film-lungs-right-lung.nii.gz"} < names
+    assert "film-zones.png" not in names
+    done = run(folder, tmp_path / "two.png", "-m", str(folder / "lungs.nii.gz"), "-m", f"lungs={folder / 'any.nii.gz'}")
+    assert done.exit_code == 2
+    assert "two masks of lungs" in done.stderr
+
+
 def test_a_mask_of_another_scan_is_an_error(folder: Path, tmp_path: Path) -> None:
     other = thorax(2, grid=default_grid(2, spacing_mm=(9.0, 8.0, 8.0)))
     write(other.lungs, tmp_path / "other.nii.gz")
@@ -109,4 +122,4 @@ def test_a_film_is_no_ct(folder: Path, tmp_path: Path) -> None:
     assert run(folder, tmp_path / "film.png").exit_code == 0
     done = CliRunner().invoke(app, ["project", str(tmp_path / "film.png"), "-o", str(tmp_path / "again.png")])
     assert done.exit_code == 1
-    assert "hounsfield values is needed" in done.output
+    assert "film.png': a CT in Hounsfield units is wanted, and it holds radiograph values" in done.output

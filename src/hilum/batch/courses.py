@@ -48,10 +48,12 @@ class Courses:
     ----------
     score : whose course it is
     kinds : names of the modalities
+    unread : images whose cell under date holds something that is no date
     """
 
     score: str
     kinds: Mapping[str, str]
+    unread: int = 0
     _found: dict[str, dict[str, list[Dated]]] = field(
         default_factory=lambda: defaultdict[str, dict[str, list[Dated]]](lambda: defaultdict[str, list[Dated]](list))
     )
@@ -59,6 +61,7 @@ class Courses:
     def add(self, row: Mapping[str, str]) -> None:
         """Take a row of the table."""
         patient, text, day = row.get("patient"), row.get(self.score), read_date(row.get("date") or "")
+        self.unread += day is None and bool((row.get("date") or "").strip())
         if patient and text and day is not None:
             self._found[row["modality"]][patient].append((day.toordinal(), float(text)))
 

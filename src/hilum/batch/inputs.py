@@ -68,7 +68,8 @@ def cohort_of(
     Raises
     ------
     ReadError
-        An input does not exist or holds no images, a list has not the columns, or nothing is left to do.
+        An input does not exist or holds no images, a list has not the columns, lists contradict themselves, or nothing
+        is left to do.
     MissingExtra
         A list is Parquet and pyarrow is not installed, or there is a URL and fsspec is not.
     """
@@ -80,7 +81,8 @@ def cohort_of(
             urls.append(given)
         elif given.lower().endswith(LIST_SUFFIXES) and Path(given).is_file():
             for path, cells in _rows(Path(given), path_column, (*GROUPS, *groups)):
-                rows[path if isinstance(path, str) else _place(path)] = cells
+                place = path if isinstance(path, str) else _place(path)
+                rows[place] = cells if place not in rows else _both(rows[place], cells, path, Path(given))
                 paths += [] if isinstance(path, str) else [path]
         else:
             paths += _matches(given)
@@ -210,10 +212,27 @@ def _rows(path: Path, path_column: str, groups: Sequence[str]) -> Iterator[tuple
         raise ReadError(f"The column {clash!r} of '{path}' cannot be taken over: results have one of that name.")
     if missing := next((column for column in groups if column not in columns and column not in GROUPS), ""):
         raise ReadError(f"{unknown('column', missing, columns)} It was asked for of '{path}'.", path=path)
+    without = 0
     for row in rows:
         if row.get(path_column):
             given = row[path_column]
             yield given if is_url(given) else path.parent / given, {column: row.get(column) or "" for column in taken}
+        else:
+            without += 1
+    if without:
+        log.warning("%d rows of '%s' have nothing in the column %r and are left out", without, path, path_column)
+
+
+def _both(known: Mapping[str, str], cells: Mapping[str, str], image: Path | str, path: Path) -> Mapping[str, str]:
+    """What two rows say of one image, if they do not contradict each other."""
+    for column in cells:
+        if known.get(column) and cells[column] and known[column] != cells[column]:
+            raise ReadError(
+                f"The list '{path}' names '{image}' with {column} {cells[column]!r}, and an earlier row with "
+                f"{known[column]!r}: an image is of one. Correct the list.",
+                path=path,
+            )
+    return {**known, **{column: cell for column, cell in cells.items() if cell or column not in known}}
 
 
 def _csv(path: Path) -> tuple[Sequence[str], Iterable[Mapping[str, str]]]:

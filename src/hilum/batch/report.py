@@ -86,6 +86,7 @@ class CohortView:
     groups: tuple[GroupSummary, ...]
     extremes: tuple[Shown, ...]
     courses: tuple[CourseSummary, ...]
+    unread_dates: int
     course_plots: tuple[Plot, ...]
 
 
@@ -167,6 +168,7 @@ def cohort_view(folder: Path, *, pictures: int = 12) -> CohortView:
         groups=tuple(_group(name, tallies, keys) for name, tallies in groups.items()),
         extremes=tuple(_shown(folder, *each) for each in sorted(extremes, reverse=True)),
         courses=tuple(courses.summaries()),
+        unread_dates=courses.unread,
         course_plots=tuple(courses.plots(DEFINITIONS[LEAD].title, DEFINITIONS[LEAD].unit)),
     )
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -64,8 +68,9 @@ def command(
 
     INPUT is what 'hilum analyse' takes, a pattern such as 'films/**/*.png' in quotes, a list: CSV or Parquet with a
     column of paths and URLs; or a URL of a file, a folder or a pattern, such as 's3://bucket/films', with the extra
-    'cluster'. A case is worked on again if its file, the settings or the networks have changed since. Writes
-    journal.jsonl, results.csv, failures.csv and run.json. Exit status 3 if some cases failed.
+    'cluster'. Ctrl-C and SIGTERM let the cases in work finish, and write the tables. A case is worked on again if
+    its file, the settings or the networks have changed since. Writes journal.jsonl, results.csv, failures.csv and
+    run.json. Exit status 3 if some cases failed.
     """
     from hilum.batch.cohort import run_cohort
     from hilum.batch.inputs import cohort_of
@@ -76,7 +81,7 @@ def command(
 
     settings = chosen_settings()
     cohort = cohort_of(inputs, settings, path_column=path_column, groups=groups)
-    with closing(Live()) as live:
+    with closing(Live()) as live, _ended_in_order():
         summary = run_cohort(
             cohort,
             output,
@@ -91,3 +96,20 @@ def command(
     click.echo(f"Table: {output / 'results.csv'}")
     if summary.failures:
         click.get_current_context().exit(SOME_FAILED)
+
+
+@contextmanager
+def _ended_in_order() -> Generator[None]:
+    """SIGTERM, by which schedulers end what runs, does what Ctrl-C does; only the first thread hears signals."""
+
+    def heard(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, heard)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

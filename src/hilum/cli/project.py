@@ -23,9 +23,9 @@ ROLES = ("lungs", "lesions", "lobes")
 @click.argument("scan", metavar="CT", type=click.Path(exists=True, path_type=Path))
 @click.option("-o", "--output", required=True, metavar="FILM", type=click.Path(dir_okay=False, path_type=Path),
               help="The film: .png (16 bits), .nii.gz or .nrrd; all else is written beside it.")  # fmt: skip
-@click.option("-m", "--mask", "masks", multiple=True, metavar="NAME=FILE",
-              help="A mask of the CT: lungs, lesions or lobes, or any other name for what is not 0 in the file. Repeat "
-              "for several.")  # fmt: skip
+@click.option("-m", "--mask", "masks", multiple=True, metavar="[NAME=]FILE",
+              help="A mask of the CT: lungs, lesions or lobes, or any other name for what is not 0 in the file; the "
+              "file's own name if none is given. Repeat for several.")  # fmt: skip
 @click.option("--labels", default="hilum", show_default=True, metavar="NAME",
               help="Whose labels the masks have, as in 'hilum score'.")  # fmt: skip
 @click.option("--find", multiple=True, type=click.Choice(["lungs", "lesions"]),
@@ -53,25 +53,44 @@ def command(scan: Path, output: Path, masks: tuple[str, ...], labels: str, find:
 
     settings = chosen_settings()
     image = read(scan, settings.read, series=settings.ct.series)
+    _require_ct(image, scan)
     maps = {name: _mask(name, file, image, label_mapping(labels)) for name, file in _named(masks).items()}
     maps |= _found(image, maps, find)
     try:
         made = project(image, maps, settings.project)
     except ValueError as error:
         raise click.UsageError(f"This film cannot be made: {error}.") from error
-    for path in write_projection(made, output, _zones(made.masks)):
+    zones = {} if settings.project.view == "LATERAL" else _zones(made.masks)
+    for path in write_projection(made, output, zones):
         click.echo(path)
+
+
+def _require_ct(image: Image, path: Path) -> None:
+    """A film, or a CT in grey levels, cannot be projected; told with its name."""
+    from hilum.errors import WrongQuantity
+    from hilum.image import Quantity
+
+    if image.quantity is not Quantity.HOUNSFIELD:
+        raise WrongQuantity(
+            f"Cannot project '{path}': a CT in Hounsfield units is wanted, and it holds {image.quantity.value} values."
+        )
 
 
 def _named(masks: tuple[str, ...]) -> dict[str, Path]:
     made: dict[str, Path] = {}
     for text in masks:
-        name, equals, file = text.partition("=")
-        if not equals or not name.replace("-", "").isalnum() or not Path(file).exists():
-            raise click.BadParameter(f"{text!r} is not NAME=FILE with a file that is there.", param_hint="--mask")
+        named, equals, file = text.partition("=")
+        path = Path(file if equals else text)
+        name = named if equals else path.name.partition(".")[0]
+        if not name.replace("-", "").isalnum() or not path.exists():
+            raise click.BadParameter(
+                f"{text!r} is not NAME=FILE, or FILE, with letters, digits and dashes in the name, and a file that is "
+                "there.", param_hint="--mask",
+            )  # fmt: skip
         if name in made:
-            raise click.BadParameter(f"there are two masks of {name}.", param_hint="--mask")
-        made[name] = Path(file)
+            raise click.BadParameter(f"there are two masks of {name}: give each a name, as NAME=FILE.",
+                                     param_hint="--mask")  # fmt: skip
+        made[name] = path
     return made
 
 

@@ -114,7 +114,7 @@ def _source(name_or_file: str | Path) -> tuple[Path | Traversable, str]:
         return file, str(file)
     for folder in FOLDERS:
         if str(name_or_file) in names_in(folder):
-            return folder / f"{name_or_file}.toml", f"recipe {name_or_file}"
+            return folder / f"{name_or_file}.toml", str(name_or_file)
     raise SettingsError(unknown("recipe", str(name_or_file), names()))
 
 

@@ -39,7 +39,7 @@ def load_recipe(kind: type[T], name_or_file: str | Path, folder: Traversable, ot
     if file.suffix == ".toml":
         source, where = file, str(file)
     elif str(name_or_file) in known:
-        source, where = folder / f"{name_or_file}.toml", f"recipe {name_or_file}"
+        source, where = folder / f"{name_or_file}.toml", str(name_or_file)
     else:
         raise SettingsError(unknown("recipe", str(name_or_file), (*known, *others)))
     try:

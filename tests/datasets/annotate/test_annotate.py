@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from hilum.cli.app import app
 from hilum.datasets.annotate import MARK, Annotated, annotate, write_review
 from hilum.datasets.annotate.page import reviewed
-from hilum.datasets.annotate.run import KINDS, Annotator, read_rejected
+from hilum.datasets.annotate.run import KINDS, Annotator, read_verdicts, rejected_by
 from hilum.datasets.open import open_image, open_mask
 from hilum.datasets.schema import CaseTable, DatasetCase, Mask
 from hilum.datasets.tables import open_tables
@@ -82,12 +84,16 @@ def test_a_rejected_mask_is_left_out(table: CaseTable, tmp_path: Path) -> None:
     review.write_text(
         "case,mask,doubt,note,verdict\nfilms/f0,lungs,0.2,, Reject\nfilms/f1,lungs,0,,ok\n", encoding="utf-8"
     )
-    rejected = read_rejected(review)
+    verdicts = read_verdicts(review)
+    assert verdicts == {("films/f0", "lungs"): "Reject", ("films/f1", "lungs"): "ok"}
+    rejected = rejected_by(verdicts)
     assert rejected == {("films/f0", "lungs")}
+    annotate(table, tmp_path / "out", pretend)
+    assert list((tmp_path / "out" / "lungs").iterdir())
     first = next(iter(annotate(table, tmp_path / "out", pretend, rejected=rejected)))
     assert first.masks == {}
     assert first.facts == {}
-    assert not (tmp_path / "out" / "lungs").exists()
+    assert not list((tmp_path / "out" / "lungs").iterdir())  # what an earlier run made went, too
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n"])
@@ -95,10 +101,42 @@ def test_what_is_no_review_is_told(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.csv"
     path.write_text(text + "x" * bool(text), encoding="utf-8")
     if not text:
-        assert read_rejected(path) == frozenset()
+        assert read_verdicts(path) == {}
         return
     with pytest.raises(ReadError, match="columns are case, mask, doubt, verdict"):
-        read_rejected(path)
+        read_verdicts(path)
+
+
+def test_a_film_that_cannot_be_read_passes_and_is_told(table: CaseTable, tmp_path: Path) -> None:
+    first, *rest = table
+    first.image.write_bytes(b"no film")
+    told: list[tuple[str, str]] = []
+    done = annotate(
+        table, tmp_path / "out", pretend, on_trouble=lambda case, error: told.append((case.key, str(error)))
+    )
+    assert [case.masks for case in done] == [{}, *(case.masks for case in rest)]
+    ((key, text),) = told
+    assert key == "films/f0"
+    assert "film0.png" in text
+    with pytest.raises(ReadError, match=r"film0\.png"):
+        annotate(table, tmp_path / "other", pretend)
+
+
+def test_the_command_keeps_verdicts_and_goes_on_after_trouble(table: CaseTable, tmp_path: Path) -> None:
+    broken = replace(next(iter(table)), case="broken", image=tmp_path / "broken.png")
+    broken.image.write_bytes(b"no film")
+    CaseTable.of([next(iter(table)), broken]).write_csv(tmp_path / "cases.csv")
+    told = ["datasets", "annotate", str(tmp_path / "cases.csv"), "-o", str(tmp_path / "out"), "--mask", "lungs"]
+    for _ in range(2):
+        done = CliRunner().invoke(app, told)
+        assert done.exit_code == 3, done.stderr
+        assert "films/broken: Cannot read" in done.stderr
+        review = tmp_path / "out" / "review.csv"
+        text = review.read_text(encoding="utf-8")
+        if not text.rstrip().endswith("reject"):
+            review.write_text(text.rstrip() + "reject\n", encoding="utf-8")
+    assert read_verdicts(review) == {("films/f0", "lungs"): "reject"}
+    assert all(not case.masks for case in open_tables([tmp_path / "out"]))
 
 
 def test_the_shipped_networks_find_lungs_and_lesions(table: CaseTable, tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ def test_any_ratio(sources: Path, tmp_path: Path, share: float, count: int, expe
         ("CXR", MixSettings(0.5), "needs CT"),
         ("CT", MixSettings(1, 2), "at least one real film"),
         ("CXR", MixSettings(0, 99), "needs 99 real films"),
+        ("CT", MixSettings(1), "nothing to mix"),
     ],
 )
 def test_what_cannot_be_mixed_is_told(

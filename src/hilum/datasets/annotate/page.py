@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +48,16 @@ def reviewed(made: Annotated) -> Reviewed:
     return Reviewed(made.case.key, tuple(made.masks), made.doubt, made.note, _picture(made))
 
 
-def write_review(films: Sequence[Reviewed], folder: Path) -> None:
-    """Write ``review.html`` and ``review.csv``, whose empty column ``verdict`` is the reviewer's.
+def write_review(
+    films: Sequence[Reviewed], folder: Path, verdicts: Mapping[tuple[str, str], str] | None = None
+) -> None:
+    """Write ``review.html`` and ``review.csv``, whose column ``verdict`` is the reviewer's.
+
+    Parameters
+    ----------
+    films : with masks that were made
+    folder : of both files
+    verdicts : what the reviewer has said before, by case and kind of mask
 
     Raises
     ------
@@ -60,7 +68,12 @@ def write_review(films: Sequence[Reviewed], folder: Path) -> None:
     page = render("annotate.html.j2", films=ordered)
     with whole_file(folder / PAGE) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
-    rows = ((film.key, kind, f"{film.doubt:.3f}", film.note, "") for film in ordered for kind in film.masks)
+    said = verdicts or {}
+    rows = (
+        (film.key, kind, f"{film.doubt:.3f}", film.note, said.get((film.key, kind), ""))
+        for film in ordered
+        for kind in film.masks
+    )
     write_csv(folder / TABLE, ("case", "mask", "doubt", "note", "verdict"), rows)
 
 

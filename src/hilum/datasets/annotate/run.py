@@ -108,6 +108,7 @@ def annotate(
     *,
     rejected: Collection[tuple[str, str]] = (),
     on_done: Callable[[Annotated | None], None] | None = None,
+    on_trouble: Callable[[DatasetCase, ReadError], None] | None = None,
 ) -> CaseTable:
     """Write the masks that films lack into a folder, and a table of all cases with them.
 
@@ -122,17 +123,24 @@ def annotate(
     annotator : such as :class:`Annotator`
     rejected : keys of cases and kinds of masks that a reviewer has rejected: they are not written
     on_done : told of each case
+    on_trouble : told of each film that cannot be read, which passes as it is; None raises the error
 
     Raises
     ------
     ReadError
-        A film cannot be read.
+        A film cannot be read, and nobody wants to be told.
     WriteError
         A file cannot be written.
     """
     rows: list[DatasetCase] = []
     for case in table:
-        made = annotator(case)
+        try:
+            made = annotator(case)
+        except ReadError as error:
+            if on_trouble is None:
+                raise
+            made = None
+            on_trouble(case, error)
         rows.append(case if made is None else _written(made, output, rejected))
         if on_done is not None:
             on_done(made)
@@ -141,8 +149,8 @@ def annotate(
     return done
 
 
-def read_rejected(path: Path) -> frozenset[tuple[str, str]]:
-    """Cases and kinds of masks whose verdict in a review's table is :data:`REJECTED`.
+def read_verdicts(path: Path) -> dict[tuple[str, str], str]:
+    """What a reviewer wrote into a review's table, by case and kind of mask; empty cells are left out.
 
     Raises
     ------
@@ -151,9 +159,11 @@ def read_rejected(path: Path) -> frozenset[tuple[str, str]]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return frozenset(
-                (row["case"], row["mask"]) for row in csv.DictReader(file) if row["verdict"].strip().lower() == REJECTED
-            )
+            return {
+                (row["case"], row["mask"]): row["verdict"].strip()
+                for row in csv.DictReader(file)
+                if row["verdict"].strip()
+            }
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError) as error:
         raise ReadError(
             f"Cannot read {str(path)!r} as the table of a review: {error}. Its columns are case, mask, doubt, verdict.",
@@ -161,15 +171,21 @@ def read_rejected(path: Path) -> frozenset[tuple[str, str]]:
         ) from error
 
 
+def rejected_by(verdicts: Mapping[tuple[str, str], str]) -> frozenset[tuple[str, str]]:
+    """Cases and kinds of masks whose verdict is :data:`REJECTED`."""
+    return frozenset(key for key, verdict in verdicts.items() if verdict.lower() == REJECTED)
+
+
 def _written(made: Annotated, output: Path, rejected: Collection[tuple[str, str]]) -> DatasetCase:
     case = made.case
     masks: dict[MaskKind, Mask] = dict(case.masks)
     facts = dict(case.facts)
     for kind, labels in made.masks.items():
+        path = output / kind / f"{case.key.replace('/', '-')}.png"
         if (case.key, kind) in rejected:
             facts.pop(f"{MARK}{kind}")
+            path.unlink(missing_ok=True)  # an earlier run made it
             continue
-        path = output / kind / f"{case.key.replace('/', '-')}.png"
         with whole_file(path) as unfinished:
             unfinished.write_bytes(encode_png(labels.array, is_picture=False))
         masks[kind] = Mask(path, {number: label.name for number, label in labels.labels.items()})

@@ -120,6 +120,8 @@ def mix(
 
 
 def _require_enough(films: list[DatasetCase], scans: list[DatasetCase], real: int, projected: int) -> None:
+    if not real + projected:
+        raise SettingsError("The tables hold no films, so there is nothing to mix: name a source of films, or --count.")
     if real > len(films):
         raise SettingsError(f"The mix needs {real} real films, and there are {len(films)}: lower --count.")
     if projected and not scans:

@@ -1,5 +1,7 @@
 """The contact sheet: all cuts on one page, at one scale, with a legend."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from hilum.errors import WrongQuantity
 from hilum.geometry import VolumeGrid, VolumeOrientation
 from hilum.image import LESIONS, LUNGS
 from hilum.writers.contact_sheet import WIDTH, render
+from hilum.writers.cuts import Cutter
 
 from .test_cuts import block
 
@@ -43,6 +46,23 @@ def test_structures_that_are_not_there_are_not_drawn(make_ct):
     healthy = render(make_ct(with_lesions=False))
     assert share(healthy, LESIONS[2].colour) == 0
     assert share(healthy, LUNGS[1].colour) > 1e-3
+
+
+@pytest.mark.parametrize(("kept", "expected"), [((1, 2), 2), ((1,), 1), ((2,), 1), ((), 2)])
+def test_a_lung_that_was_not_found_has_no_sagittal_cut(ct, monkeypatch, kept, expected):
+    array = np.where(np.isin(ct.lungs.array, kept), ct.lungs.array, 0).astype(np.uint8)
+    cuts: list[tuple[str, int]] = []
+    real = Cutter.cut
+
+    def seen(self, plane, place, scale):
+        cuts.append((plane, place))
+        return real(self, plane, place, scale)
+
+    monkeypatch.setattr(Cutter, "cut", seen)
+    render(replace(ct, lungs=replace(ct.lungs, array=array)))
+    places = [place for plane, place in cuts if plane == "sagittal"]
+    assert len(places) == expected
+    assert all((array[..., place] > 0).any() for place in places if kept)
 
 
 def test_no_lung(make_ct):

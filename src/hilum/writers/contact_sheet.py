@@ -35,8 +35,8 @@ _CAPTION = 26
 def render(case: Case) -> NDArray[np.uint8]:
     """The contact sheet of a volume, uint8, (rows, ``WIDTH``, 3): all pictures at one scale, patient's right at left.
 
-    Twelve axial cuts at equal distances, head first; two coronal ones, front first; and through each lung the
-    sagittal one with the most lesion.
+    Twelve axial cuts at equal distances, head first; two coronal ones, front first; and through each lung that was
+    found the sagittal one with the most lesion.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def render(case: Case) -> NDArray[np.uint8]:
     axial = [_tile(cut, scale) for cut in _cuts(cutter, "axial", cutter.spread("axial", AXIAL), scale)]
     others = [
         *_cuts(cutter, "coronal", cutter.spread("coronal", 2, CORONAL_PARTS), scale),
-        *_cuts(cutter, "sagittal", (cutter.worst(1), cutter.worst(2)), scale),
+        *_cuts(cutter, "sagittal", _sagittal(case, cutter), scale),
     ]
     rows = [axial[start : start + PER_ROW] for start in range(0, len(axial), PER_ROW)]
     rows.append([_tile(cut, scale) for cut in others])
@@ -62,6 +62,12 @@ def _mm_per_pixel(cutter: Cutter) -> float:
     axial = PER_ROW * frames["axial"].size_mm[0]
     others = 2 * (frames["coronal"].size_mm[0] + frames["sagittal"].size_mm[0])
     return max(axial, others) / (WIDTH - (PER_ROW + 1) * _GAP - PER_ROW)
+
+
+def _sagittal(case: Case, cutter: Cutter) -> tuple[int, ...]:
+    """Through each lung that was found; without any, through both halves of the volume."""
+    found = [number for number, label in case.lungs.labels.items() if case.lungs.pixels(label.name)]
+    return tuple(map(cutter.worst, found)) or cutter.spread("sagittal", 2)
 
 
 def _cuts(cutter: Cutter, plane: Plane, places: Sequence[int], scale: float) -> Iterator[Cut]:

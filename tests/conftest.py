@@ -20,7 +20,7 @@ TRAINING_TESTS = ROOT / "tests" / "training"
 HAS_TORCH = find_spec("torch") is not None
 
 settings.register_profile("hilum", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("hilum")  # no property is about time; `.ci/run` takes the profile of hypothesis that draws no lots
+settings.load_profile("hilum")  # no property is about time; `.ci/run` takes hypothesis's profile that draws no lots
 
 for _name in [name for name in os.environ if name.startswith("HILUM_")]:
     del os.environ[_name]  # the settings of whoever runs the tests

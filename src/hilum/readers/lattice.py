@@ -168,8 +168,8 @@ def _direction(
     angle = np.degrees(np.arctan(sideways))
     message = (
         f"The gantry was tilted by {angle:.1f} degrees: each slice is shifted against the one before. The voxels were "
-        "kept where they lie, on a sheared grid; volumes and positions are right. Tools built on ITK refuse NIfTI on such "
-        "a grid and read NRRD."
+        "kept where they lie, on a sheared grid; volumes and positions are right. Tools built on ITK refuse NIfTI on "
+        "such a grid and read NRRD."
     )
     return slope, (Finding("gantry-tilt", Gravity.NOTE, message),)
 

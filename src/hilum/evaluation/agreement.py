@@ -122,6 +122,11 @@ def intraclass_correlation(ratings: NDArray[np.float64]) -> float | NotMeasured:
     ----------
     ratings : (cases, raters), no holes
 
+    Raises
+    ------
+    ValueError
+        A rating is not finite, or the array has not two axes.
+
     References
     ----------
     .. [1] Shrout and Fleiss, Psychological Bulletin 1979;86:420-428, doi:10.1037/0033-2909.86.2.420

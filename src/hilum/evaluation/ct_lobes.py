@@ -52,7 +52,14 @@ def probable_lobes(lungs: LabelMap) -> NDArray[np.uint8]:
 
 
 def opacity_ml(lobes: NDArray[np.uint8], opacity: NDArray[np.bool_], voxel_ml: float) -> Mapping[str, float]:
-    """Millilitres of opacity in each lobe, by name."""
+    """Millilitres of opacity in each lobe, by name.
+
+    Parameters
+    ----------
+    lobes : (slices, rows, columns), numbers of :data:`~hilum.image.LOBES`, 0 outside
+    opacity : of the same shape
+    voxel_ml : volume of one voxel
+    """
     counts = np.bincount(lobes[opacity], minlength=len(LOBES) + 1)
     return {name: float(counts[number] * voxel_ml) for name, number in _NUMBER.items()}
 

@@ -158,7 +158,15 @@ def pair_of(
     conditions: Conditions,
     ignored: NDArray[np.bool_] | None = None,
 ) -> Pair:
-    """Two masks on the grid of a truth, in the patient's space."""
+    """Two masks on the grid of a truth, in the patient's space.
+
+    Parameters
+    ----------
+    truth : states the grid: of a film, or of a volume
+    reference, predicted : of the truth's shape
+    conditions : how distances are measured where a film states no spacing
+    ignored : of the same shape, pixels that do not count; None for none
+    """
     grid = truth.grid
     spacing: tuple[float, ...] | None = grid.spacing_mm
     if spacing is None and conditions.assumed_spacing_mm is not None:

@@ -134,7 +134,16 @@ def look_at_grey(
     size: int,
     window_hu: tuple[float, float] | None,
 ) -> SliceMap:
-    """The look of :func:`look_at_slice` in 8 bits, 0 to 255."""
+    """The look of :func:`look_at_slice` in 8 bits, 0 to 255.
+
+    Parameters
+    ----------
+    array : (rows, columns), axial
+    spacing_mm : of rows and columns
+    window : the square of the slice that is looked at
+    size : rows and columns of the look
+    window_hu : what becomes black and white; None for pictures of 8 bits, which stay as they are
+    """
     return _resized(grey(array, window_hu), spacing_mm, window, size, Picture.Resampling.BILINEAR)
 
 

@@ -127,6 +127,12 @@ def column_sums(axial: NDArray[Any], layout: Layout, values: Values) -> Field:
     """Integrals along straight columns of voxels, float32, (voxels down, voxels across) in the axes of the film.
 
     Slice by slice, so that what is worked on stays in the processor's cache.
+
+    Parameters
+    ----------
+    axial : (slices, rows, columns), as the patient lies axially
+    layout : which axes the rays and the film run along, with its spacings in mm
+    values : what a voxel's number counts for on a ray, per mm
     """
     along = layout.order[0] - 1
     made = np.empty((axial.shape[0], axial.shape[2 - along]), dtype=np.float32)

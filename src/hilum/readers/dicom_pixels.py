@@ -86,7 +86,13 @@ def displayed(dataset: Dataset, content: Content) -> tuple[NDArray[Any], tuple[F
 
 
 def decoder_of(dataset: Dataset, content: Content) -> tuple[Decoder, str]:
-    """What decodes the pixels, and whose it is: one of :data:`DECODERS`, empty for pixels that are stored plainly."""
+    """What decodes the pixels, and whose it is: one of :data:`DECODERS`, empty for pixels that are stored plainly.
+
+    Raises
+    ------
+    UnsupportedFormat
+        Nothing that is installed decodes this transfer syntax.
+    """
     uid = dataset.file_meta.TransferSyntaxUID
     with suppress(NotImplementedError):  # pydicom does not know the syntax
         decoder = get_decoder(uid)

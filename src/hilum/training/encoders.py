@@ -87,6 +87,18 @@ def load_carried(encoder: nn.Module, name: str) -> None:
     """ImageNet weights from the package that carries them.
 
     The tensors of the package map one to one, in order, onto timm's; the classifier's are left over.
+
+    Parameters
+    ----------
+    encoder : gets the weights
+    name : of the encoder, one of :data:`CARRIED_ENCODERS`
+
+    Raises
+    ------
+    MissingExtra
+        No package carries weights for this encoder, or it is not installed.
+    ValueError
+        The tensors of the package are not those of the encoder.
     """
     package = CARRIED_ENCODERS.get(name)
     if package is None or util.find_spec(package) is None:

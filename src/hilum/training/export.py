@@ -148,7 +148,13 @@ def assemble(card: Card, whole: nn.Module, inputs: tuple[Tensor, ...], output: P
 
 
 def about_of(task: str) -> About:
-    """The texts of a task's card."""
+    """The texts of a task's card.
+
+    Raises
+    ------
+    SettingsError
+        The file of the texts is no TOML, or states what a card has not.
+    """
     source = files("hilum.training") / "cards" / f"{task}.toml"
     try:
         return build(About, tomllib.loads(source.read_text(encoding="utf-8")))

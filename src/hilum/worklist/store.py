@@ -76,7 +76,13 @@ class Store:
 
     @contextmanager
     def incoming(self) -> Generator[Path]:
-        """An empty folder on the same disk, which is gone with all that is left in it when the block ends."""
+        """An empty folder on the same disk, which is gone with all that is left in it when the block ends.
+
+        Raises
+        ------
+        WriteError
+            The folder cannot be made.
+        """
         made = self._incoming / secrets.token_hex(12)
         try:
             made.mkdir(mode=0o700)
@@ -189,7 +195,13 @@ class Store:
             return count + added
 
     def salt(self) -> bytes:
-        """Random bytes of this folder, by which pseudonyms are made."""
+        """Random bytes of this folder, by which pseudonyms are made.
+
+        Raises
+        ------
+        WriteError
+            There are none yet, and they cannot be kept.
+        """
         path = self.folder / _SALT
         with self._lock:
             if not path.is_file():

@@ -72,7 +72,13 @@ def write(artefact: Image | LabelMap, path: Path | str) -> Path:
 
 
 def write_straight(artefact: Image | LabelMap, path: Path) -> None:
-    """Write like :func:`write`, but to the path itself: for folders that are renamed when they are whole."""
+    """Write like :func:`write`, but to the path itself: for folders that are renamed when they are whole.
+
+    Raises
+    ------
+    WriteError
+        The format cannot hold such values, or such a grid.
+    """
     kind = {".png": "PNG", ".nrrd": "NRRD"}.get(path.suffix.lower(), "NIfTI")
     try:
         if kind == "PNG":

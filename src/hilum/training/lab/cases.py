@@ -49,7 +49,13 @@ def parts_of(data: Sequence[Path], *, fold: int | None = None, fold_file: Path |
 
 
 def of_table(table: CaseTable, *, fold: int | None = None, fold_file: Path | None = None) -> Parts:
-    """The same, of a table."""
+    """The same, of a table.
+
+    Raises
+    ------
+    SettingsError
+        There is a fold without a file of folds, a patient is in more than one part, or a part has no cases.
+    """
     if fold is not None and fold_file is None:
         raise SettingsError("--fold needs --fold-file, which 'hilum datasets split --folds K -o FILE' writes.")
     split = read_split(fold_file).matched(table) if fold_file else _stated(table)

@@ -16,6 +16,7 @@ from hilum.preprocessing.ct import whole_slice_window
 
 from .airways import airways
 from .chest_wall import filled_to_the_ribs
+from .gas import WINDOW_HU, gas_in, hounsfield_of
 from .postprocess import filled
 from .slices import Maps, Stack, looked_at, shrunk
 from .solids import (
@@ -35,9 +36,6 @@ from .two_lungs import without_holes
 PIXEL_MM = 2.0
 """Pixels and distances of slices in which the method works."""
 
-WINDOW_HU = (-1000.0, 275.0)
-"""What is kept of densities, in steps of 5 HU."""
-
 AIR_HU = -400.0
 """Midway between lung and soft tissue: where the edge of a lung lies in a slice of finite thickness."""
 
@@ -49,18 +47,6 @@ WALL_MM = 10.0
 
 OUTSIDE_HU = -930.0
 """Air at a slice's edge is darker than this on average; lung that a narrow field of view cuts is not."""
-
-GAS_HU = -945.0
-"""Gas in stomach and bowel is darker than this; so are bullae, but they lie in lung."""
-
-GAS_MEAN_HU = -955.0
-"""A whole part of gas is darker than this on average; lung in deep inspiration is not, however noisy."""
-
-GAS_MM, GAS_RIM_MM = 6.0, 8.0
-"""Half the width from which on gas is looked for, and the width of its blurred rim."""
-
-IN_LUNG_SHARE = 0.35
-"""Gas is a bulla if lung makes up more than this share of what surrounds it."""
 
 LEAST_LUNG_ML, LEAST_LUNG_MM2 = 60.0, 300.0
 """A part of air below this volume is no lung; of a few slices, below this area in each."""
@@ -95,7 +81,7 @@ def classical_lungs(axial: Image) -> tuple[Maps, Stack]:
     window = whole_slice_window(grid)
     size = max(16, round(window.side_mm / PIXEL_MM))
     stack = Stack(grid, window, size, looked_at(grid, PIXEL_MM))
-    hounsfield = _hounsfield(shrunk(axial.array, stack, WINDOW_HU))
+    hounsfield = hounsfield_of(shrunk(axial.array, stack, WINDOW_HU))
     right, left = two_lungs(hounsfield, stack.spacing_mm)
     return _maps(hounsfield, right, left), stack
 
@@ -108,7 +94,7 @@ def two_lungs(hounsfield: NDArray[np.int16], spacing_mm: Spacing) -> tuple[Solid
     middle = _middle_column(~outside)
     tubes = airways(hounsfield, air, spacing_mm, middle)
     air &= ~tubes
-    air &= ~_gas(air, hounsfield, spacing_mm)
+    air &= ~gas_in(air, hounsfield, spacing_mm)
     lung = _lung_parts(air, spacing_mm)
     right, left = _split(lung, spacing_mm, middle)
     free = ~outside & ~tubes
@@ -118,11 +104,6 @@ def two_lungs(hounsfield: NDArray[np.int16], spacing_mm: Spacing) -> tuple[Solid
         whole = filled_to_the_ribs(whole, hounsfield, spacing_mm, middle) & free & ~other
         made.append(without_holes(whole, spacing_mm) & free & ~other)
     return made[0], made[1] & ~made[0]
-
-
-def _hounsfield(grey: NDArray[np.uint8]) -> NDArray[np.int16]:
-    low, high = WINDOW_HU
-    return np.rint(np.linspace(low, high, 256)).astype(np.int16)[grey]
 
 
 def _outside(air: Solid, hounsfield: NDArray[np.int16]) -> Solid:
@@ -166,20 +147,6 @@ def _middle_column(body: Solid) -> float:
     """Column that halves the body, arms and table included; the picture's middle if there is no body."""
     columns = np.cumsum(np.count_nonzero(body, axis=(0, 1)))
     return float(np.searchsorted(columns, columns[-1] / 2)) if columns[-1] else body.shape[2] / 2
-
-
-def _gas(air: Solid, hounsfield: NDArray[np.int16], spacing_mm: Spacing) -> Solid:
-    """Gas in stomach and bowel with its rim: wide, as dark as air, and not surrounded by lung."""
-    made = np.zeros_like(air)
-    dark = closed((hounsfield < GAS_HU) & air, spacing_mm[1], spacing_mm)
-    numbers, counts = parts_of(opened(dark, GAS_MM, spacing_mm))
-    mean = np.bincount(numbers.ravel(), hounsfield.ravel()) / counts
-    for number in np.flatnonzero(mean[1:] < GAS_MEAN_HU) + 1:
-        rim = swollen(numbers == number, GAS_RIM_MM, spacing_mm)
-        around = swollen(rim, GAS_MM, spacing_mm) & ~rim
-        if np.count_nonzero(around & air) < IN_LUNG_SHARE * np.count_nonzero(around):
-            made |= rim
-    return made & air
 
 
 def _lung_parts(air: Solid, spacing_mm: Spacing) -> Solid:

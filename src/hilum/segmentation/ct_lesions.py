@@ -19,6 +19,7 @@ from hilum.settings import RuntimeSettings
 
 from .ct_density import weigh_density
 from .ct_lungs import require_ct, window_of
+from .nearer import Blend, halves_of
 from .patches import DENSE_HU, put_back_maps, run_patches, tells_classes
 from .scale import to_judge_by
 from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network, shrunk
@@ -30,6 +31,17 @@ LEAST_LESION_ML, LEAST_LESION_MM2 = 0.1, 20.0
 LEAST_HEIGHT_MM = 5.0
 """A lesion is as high as that somewhere, where looks are near enough to tell: what is flatter is the dome of the
 diaphragm, half in a slice."""
+
+CLOSE_MARGIN = 0.0
+"""Margin about the lungs in 8-bit pictures: of unknown windows, many of them noisy or equalised, a network finds more
+the nearer it looks, and sees each half of them nearer still. In Hounsfield units it is sure without."""
+
+CORE = 0.3
+"""A lesion is so probable somewhere, however low the threshold is at which its edge is drawn: that of pictures of
+unknown windows, in which a network is less sure, is lower."""
+
+SURE_PERCENTILE, EDGE_SHARE = 90.0, 0.4
+"""Where a network is sure of much of a lung, the edges of what it finds are drawn at this share of how sure it is."""
 
 OF_HOUNSFIELD = "-hounsfield"
 """Ends the name of a threshold that holds in Hounsfield units alone."""
@@ -130,6 +142,7 @@ def segment_ct_lesions(
     else:
         found = _by_blocks(network, axial, masks, told)
     thresholds = _thresholds(network.card, image.quantity)
+    thresholds["opacity"] = _edge(found, thresholds["opacity"])
     _clear_specks(found, thresholds)
     settings: dict[str, Json] = {
         **found.settings,
@@ -143,25 +156,35 @@ def segment_ct_lesions(
 def _by_slices(network: Network, axial: Image, masks: NDArray[np.uint8], preset: Preset, told: Told | None) -> _Found:
     """Through a network that sees one slice of the lungs at a time."""
     grid = axial.volume
-    window = lung_slice_window(masks, grid, network.card.input.margin)
+    is_hounsfield = axial.quantity is Quantity.HOUNSFIELD
+    window = lung_slice_window(masks, grid, network.card.input.margin if is_hounsfield else CLOSE_MARGIN)
     if window is None:
         raise ValueError("there are no lungs to look for lesions in")
     stack = Stack(grid, window, network.size_px, _with_lungs(looked_at(grid, APART_MM[preset]), masks))
     is_mirrored = preset == "standard"
     seen_as = window_of(axial, network)
-    maps = run_network(network, axial.array, stack, seen_as, _three_maps, is_mirrored=is_mirrored, told=told)
+    lung = _seen_lung(masks, stack)
+    blend = Blend(stack, halves_of(stack, lung)) if preset == "standard" and not is_hounsfield else None
+    maps = run_network(
+        network, axial.array, stack, seen_as, _three_maps, is_mirrored=is_mirrored, blend=blend, told=told
+    )
     if len(maps[0]) > 1 and stack.spacing_mm[0] <= SMOOTHED_MM:
         _smooth(maps)
-    spacing = grid.spacing_mm[1:]
-    lung = np.stack([look_at_labels(masks[place], spacing, stack.window, stack.size) for place in stack.places]) > 0
     weigh_density(maps, shrunk(axial.array, stack, seen_as), lung)
     return _Found(
         maps,
         lung,
         stack.spacing_mm,
         lambda decide: put_back(maps, stack, decide),
-        {"preset": preset, "mirrored": is_mirrored},
+        {"preset": preset, "mirrored": is_mirrored, "halves": blend is not None},
     )
+
+
+def _seen_lung(masks: NDArray[np.uint8], stack: Stack) -> Solid:
+    """Where lung is on each look."""
+    spacing = stack.grid.spacing_mm[1:]
+    looks = [look_at_labels(masks[place], spacing, stack.window, stack.size) for place in stack.places]
+    return np.stack(looks) > 0
 
 
 def _by_blocks(network: Network, axial: Image, masks: NDArray[np.uint8], told: Told | None) -> _Found:
@@ -223,8 +246,17 @@ def _threshold(card: Card, name: str, quantity: Quantity) -> float:
     return card.threshold(name)
 
 
+def _edge(found: _Found, least: float) -> float:
+    """The threshold of opacity: a share of what the surest tenth of the lungs reach, from ``least`` to the core's."""
+    inside = found.maps[0][found.lung]
+    if least >= CORE or not len(inside):
+        return least
+    sure = float(np.percentile(inside, SURE_PERCENTILE)) / 255
+    return max(least, min(CORE, round(EDGE_SHARE * sure, 3)))
+
+
 def _clear_specks(found: _Found, thresholds: Mapping[str, float]) -> None:
-    """Set maps to 0 where what reaches the threshold, within the lungs, is too small to be a lesion."""
+    """Set maps to 0 where what reaches the threshold, within the lungs, is too small or too doubtful to be a lesion."""
     least = voxels_of(LEAST_LESION_ML, LEAST_LESION_MM2, len(found.lung), found.spacing_mm)
     apart = found.spacing_mm[0]
     high = round(LEAST_HEIGHT_MM / apart) if apart <= SMOOTHED_MM else 1
@@ -232,16 +264,18 @@ def _clear_specks(found: _Found, thresholds: Mapping[str, float]) -> None:
         plane = found.maps[MAPS.index(name)]
         lesion = (plane >= level(thresholds[name])) & found.lung
         if lesion.any():
-            plane[lesion & ~_large(lesion, least, min(high, len(lesion)))] = 0
+            sure = lesion & (plane >= level(CORE))
+            plane[lesion & ~_large(lesion, sure, least, min(high, len(lesion)))] = 0
 
 
-def _large(lesion: Solid, least: float, high: int) -> Solid:
-    """The connected parts of at least so many voxels that are somewhere at least so many looks high."""
+def _large(lesion: Solid, sure: Solid, least: float, high: int) -> Solid:
+    """The connected parts of at least so many voxels that are sure, and at least so many looks high, somewhere."""
     numbers, counts = parts_of(lesion, connectivity=26)
     tall = lesion[high - 1 :].copy()
     for below in range(1, high):
         tall &= lesion[high - 1 - below : len(lesion) - below]
     keep = (counts >= least) & (np.bincount(numbers[high - 1 :][tall], minlength=len(counts)) > 0)
+    keep &= np.bincount(numbers[sure], minlength=len(counts)) > 0
     keep[0] = False
     return keep[numbers]
 

@@ -19,8 +19,9 @@ from hilum.provenance import Json, Step
 from hilum.settings import RuntimeSettings
 
 from .ct_classical import classical_lungs
+from .gas import WINDOW_HU, gas_in, hounsfield_of
 from .scale import to_judge_by
-from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network
+from .slices import APART_MM, Maps, Preset, Progress, Stack, looked_at, put_back, run_network, shrunk
 from .two_lungs import tidy
 
 Method = Literal["network", "classical"]
@@ -112,7 +113,22 @@ def _seen(axial: Image, network: Network, preset: Preset, progress: Progress | N
         return maps, first
     second = _closer(first, maps, looked_at(grid, APART_MM[preset]))
     nearer = look(second, None if progress is None else partial(progress, "lungs"))
-    return (nearer, second) if (nearer[0] >= 128).any() else (maps, first)
+    if not (nearer[0] >= 128).any():
+        return maps, first
+    return (_without_gas(nearer, axial, second) if axial.quantity is Quantity.HOUNSFIELD else nearer), second
+
+
+def _without_gas(maps: Maps, axial: Image, stack: Stack) -> Maps:
+    """Lungs without the gas of stomach and bowel, which is looked for on every second pixel."""
+    step = 1 if stack.size % 2 else 2
+    coarse = Stack(stack.grid, stack.window, stack.size // step, stack.places)
+    hounsfield = hounsfield_of(shrunk(axial.array, coarse, WINDOW_HU))
+    gas = gas_in(maps[0, :, ::step, ::step] >= 128, hounsfield, coarse.spacing_mm)
+    if not gas.any():
+        return maps
+    chance, is_right = maps[0].copy(), maps[1] >= 128
+    chance[gas.repeat(step, axis=1).repeat(step, axis=2)] = 0
+    return tidy(np.where(np.stack([is_right, ~is_right]), chance, np.uint8(0)), stack.spacing_mm)
 
 
 def _closer(first: Stack, maps: Maps, places: NDArray[np.intp]) -> Stack:

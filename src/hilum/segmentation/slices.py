@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from hilum.geometry import VolumeGrid
 from hilum.models.network import Network
 from hilum.models.plan import cores
 from hilum.preprocessing.ct import SliceWindow, look_at_grey, look_at_slice, put_back_slice
+
+if TYPE_CHECKING:
+    from .nearer import Blend
 
 Preset = Literal["standard", "fast"]
 
@@ -94,6 +97,7 @@ def run_network(
     encode: Callable[[NDArray[np.float32]], NDArray[np.uint8]],
     *,
     is_mirrored: bool = False,
+    blend: Blend | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> Maps:
     """What a network makes of each look, in 8 bits.
@@ -106,6 +110,7 @@ def run_network(
     window_hu : None for 8-bit pictures
     encode : the output, (batch, channels, size, size) float32, to (batch, maps, size, size) uint8
     is_mirrored : show it each look's mirror image as well and average both outputs; for channels without a side
+    blend : show it the halves of each look as well and average the outputs so
     told : how many of how many parts are done
     """
     (output,) = network.card.outputs
@@ -121,8 +126,15 @@ def run_network(
     batches = [stack.places[start : start + TOGETHER] for start in range(0, len(stack.places), TOGETHER)]
 
     def work(places: NDArray[np.intp]) -> NDArray[np.uint8]:
-        looks = stack.looks(array[places[0] : places[-1] + 1][places - places[0]], window_hu)
-        return np.concatenate([encode(see(look[None])) for look in looks])
+        planes = array[places[0] : places[-1] + 1][places - places[0]]
+        seen = [see(look[None]) for look in stack.looks(planes, window_hu)]
+        if blend is not None:
+            halves = zip(*(half.looks(planes, window_hu) for half in blend.halves), strict=True)
+            seen = [
+                blend(whole[0], [see(look[None])[0] for look in near])[None]
+                for whole, near in zip(seen, halves, strict=True)
+            ]
+        return np.concatenate([encode(chances) for chances in seen])
 
     parts: list[NDArray[np.uint8]] = []
     for part in in_threads(work, batches):

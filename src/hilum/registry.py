@@ -10,6 +10,9 @@ from hilum.errors import UnknownName
 
 T = TypeVar("T")
 
+LISTED = 20
+"""Beside the nearest name, so many others are listed at most: more of them would bury it."""
+
 
 class Registry(Generic[T]):
     """An ordered table of named entries.
@@ -54,8 +57,10 @@ class Registry(Generic[T]):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that does not exist: the nearest one, and all there are."""
+    """The sentence for a name that does not exist: the nearest one, and all there are unless these are many."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    if near and len(names) > LISTED:
+        return f"No {kind} named {name!r}.{hint}"
     return f"No {kind} named {name!r}.{hint} Known: {', '.join(names) or 'none'}."

@@ -57,3 +57,10 @@ def test_a_miss_far_from_everything_names_all(scores):
 
 def test_nothing_is_known():
     assert unknown("model", "lungs", []) == "No model named 'lungs'. Known: none."
+
+
+def test_many_names_do_not_bury_the_nearest():
+    names = [f"name-{number:02}" for number in range(21)]
+    assert unknown("model", "nam-07", names) == "No model named 'nam-07'. Did you mean 'name-07'?"
+    assert unknown("model", "nam-07", names[:20]).endswith("name-19.")
+    assert unknown("model", "lungs", names).endswith("name-20.")

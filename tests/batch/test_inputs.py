@@ -110,7 +110,7 @@ def test_rows_without_a_path_are_told(films: Path, caplog: pytest.LogCaptureFixt
     table.write_text("path,patient\nfilms/a.png,1\n,2\n,3\n")
     assert names(table) == ["a"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"2 rows of '{table}' have nothing in the column 'path' and are left out"
+        f"rows of '{table}' with nothing in the column 'path' are left out: 2"
     ]
     caplog.clear()
     table.write_text("path,patient\nfilms/a.png,1\n")

@@ -101,7 +101,7 @@ def test_dates_that_cannot_be_read_are_told(cohort: Path, date: str, unread: int
     table.write_text(re.sub(r"2020-0\d-11", date, table.read_text()))
     assert cohort_view(cohort).unread_dates == unread
     page = write_cohort_page(cohort).read_text()
-    assert (f"Of {unread} images the date could not be read" in page) == bool(unread)
+    assert (f"have no place in time: {unread}." in page) == bool(unread)
 
 
 def test_extremes_are_the_most_severe_first(cohort: Path) -> None:

@@ -220,7 +220,7 @@ def _rows(path: Path, path_column: str, groups: Sequence[str]) -> Iterator[tuple
         else:
             without += 1
     if without:
-        log.warning("%d rows of '%s' have nothing in the column %r and are left out", without, path, path_column)
+        log.warning("rows of '%s' with nothing in the column %r are left out: %d", path, path_column, without)
 
 
 def _both(known: Mapping[str, str], cells: Mapping[str, str], image: Path | str, path: Path) -> Mapping[str, str]:

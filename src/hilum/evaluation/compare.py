@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hilum.errors import ReadError
+from hilum.writers.templates import template_environment
 from hilum.writers.whole import whole_file
 
 from .gallery import FOLDER as PICTURES
@@ -242,12 +243,7 @@ def _embedded(path: Path) -> str:
 
 
 def _render(**values: Any) -> str:
-    import jinja2
-
     import hilum
 
     text = (files("hilum.evaluation") / "compare.html.j2").read_text(encoding="utf-8")
-    environment: Any = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(text).render(version=hilum.__version__, **values)
+    return template_environment().from_string(text).render(version=hilum.__version__, **values)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hilum
+from hilum.writers.templates import template_environment
 from hilum.writers.whole import whole_file
 
 from .examine import Examination
@@ -19,6 +20,9 @@ from .plots import Plot, bars, densities, scatter
 from .summary import Summary
 from .tables import as_json, as_text, bytes_as_text, case_table, number, structure_table
 from .thumbnail import chosen, thumbnail
+
+if TYPE_CHECKING:
+    import jinja2
 
 OUTLIERS = 40
 """Most outliers on the page; the table of cases has every number."""
@@ -118,18 +122,8 @@ def _plots(summary: Summary, seen: Sequence[Examination]) -> Iterator[Plot | Non
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Any:
-    import jinja2
-
-    environment: Any = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_text),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "bytes": bytes_as_text}
-    return environment
+def _environment() -> jinja2.Environment:
+    return template_environment(_text, filters={"number": number, "bytes": bytes_as_text})
 
 
 @lru_cache(maxsize=8)

@@ -7,13 +7,14 @@ import io
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
 
 from hilum.case import Case
+from hilum.writers.templates import template_environment
 
 from .view import common_view
 
@@ -82,18 +83,8 @@ def _template(name: str) -> jinja2.Template:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Any:
-    import jinja2
-
-    environment: Any = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_text),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["capitalised"] = _capitalised
-    return environment
+def _environment() -> jinja2.Environment:
+    return template_environment(_text, filters={"capitalised": _capitalised})
 
 
 def _capitalised(phrase: str) -> str:

@@ -124,6 +124,7 @@ def test_two_dates_of_a_patient_side_by_side(opened: Opened, reader: str, films:
     page.wait_for_url(re.compile("/compare"))
     shown(page, 2)
     opacity = page.get_by_role("row", name=re.compile("^Lung with opacity whole"))
+    expect(opacity).to_be_visible()
     before, after, change = (float(text.strip(" %")) for text in opacity.locator("td.number").all_inner_texts()[:3])
     assert after > before
     assert change == pytest.approx(after - before, abs=0.11)

@@ -120,6 +120,19 @@ def test_scans_numbers_and_sizes_are_those_of_the_results(first: Scan, second: S
     assert all(each.error is not None and each.error > 0 for each in changes)
 
 
+def test_lesions_of_one_size_keep_the_numbers_of_the_result(first: Scan) -> None:
+    array = np.zeros_like(np.asarray(first.lungs.array))
+    for place in np.argwhere(np.asarray(first.lungs.array) > 0)[::211]:  # single voxels, 0.3 ml each
+        array[tuple(place)] = 1
+    scan = Scan(first.lungs, replace(first.lesions, array=array.astype(np.uint8)), None)
+    listed = {each.number: each.region for each in find_instances(scan.lungs, scan.lesions)}
+    changes = lesions_of_scans(scan, scan, STAYS_PUT, 0.0, "x")
+    assert len(listed) > 20
+    assert [(each.first, each.second, each.region) for each in changes] == [
+        ((number,), (number,), listed[number]) for number in sorted(listed)
+    ]
+
+
 def test_a_lesion_that_grows_beyond_its_outline_is_more(first: Scan) -> None:
     small, large = (boxed(first, side) for side in (4, 9))
     (change,) = lesions_of_scans(small, large, STAYS_PUT, 0.0, "x")

@@ -18,6 +18,7 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.geometry import VolumeGrid
 from hilum.image import LabelMap
 from hilum.scoring.film_instances import LEAST_INSTANCE_SHARE, parts_of
 from hilum.scoring.film_lesions import film_lesions
@@ -204,7 +205,7 @@ def _on_scan(scan: Scan) -> tuple[NDArray[np.uint32], list[Lesion]]:
     parts: NDArray[Any] = np.asarray(cc3d.connected_components(sides, connectivity=26))
     sizes = np.bincount(parts.ravel()) if parts.any() else np.zeros(1, dtype=np.intp)
     table = np.zeros(len(sizes), dtype=np.uint32)
-    table[_largest(parts, sizes, len(listed), lungs.volume.position_mm)] = np.arange(1, len(listed) + 1)
+    table[_largest(parts, sizes, len(listed), lungs.volume)] = np.arange(1, len(listed) + 1)
     numbered = table[parts]
     outlines = _exposed(numbered, len(listed)) * lungs.volume.voxel_ml / 3  # as of all volumes, see hilum.scoring
     return numbered, [
@@ -213,17 +214,14 @@ def _on_scan(scan: Scan) -> tuple[NDArray[np.uint32], list[Lesion]]:
     ]
 
 
-def _largest(parts: NDArray[Any], sizes: NDArray[np.intp], count: int, position: Any) -> list[int]:
-    """Numbers of the largest parts in the order of the result: by size, then by their centres."""
-    order = 1 + np.argsort(-sizes[1:], kind="stable")
-    wanted = [int(number) for number in order if sizes[number] >= sizes[order[count - 1]]] if count else []
-
-    def key(number: int) -> tuple[float, ...]:
-        if np.count_nonzero(sizes[wanted] == sizes[number]) == 1:
-            return (-float(sizes[number]),)
-        return (-float(sizes[number]), *position(np.argwhere(parts == number).mean(axis=0)).tolist())
-
-    return sorted(wanted, key=key)[:count]
+def _largest(parts: NDArray[Any], sizes: NDArray[np.intp], count: int, grid: VolumeGrid) -> NDArray[np.intp]:
+    """Numbers of the largest parts in the order of the result: by size, then by their centres (x, y, z)."""
+    places = np.flatnonzero(parts)
+    owners = parts.ravel()[places]
+    axes = np.unravel_index(places, parts.shape)
+    sums = np.stack([np.bincount(owners, weights=axis, minlength=len(sizes)) for axis in axes], axis=-1)
+    x, y, z = grid.position_mm(sums[1:] / np.maximum(sizes[1:, None], 1)).T
+    return 1 + np.lexsort((z, y, x, -sizes[1:]))[:count]
 
 
 def _exposed(numbered: NDArray[np.uint32], count: int) -> NDArray[np.intp]:

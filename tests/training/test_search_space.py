@@ -7,7 +7,7 @@ import pytest
 from hilum.errors import SettingsError
 from hilum.training.lab.recipe import FilmRecipe
 from hilum.training.library import changed, load
-from hilum.training.search_space import load_space, names, space_of
+from hilum.training.search_space import load_space, names, require_key, space_of
 
 TABLE = {
     "name": "small",
@@ -55,6 +55,27 @@ def test_whole_numbers_make_a_whole_range() -> None:
 def test_what_is_no_space_is_refused(changes, told) -> None:
     with pytest.raises(ValueError, match=told):
         space_of(TABLE | changes)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("optimiser.ratte", "No setting of optimiser named 'ratte'. Did you mean 'rate'"),
+        ("optimizer.rate", "No setting of the recipe named 'optimizer'. Did you mean 'optimiser'"),
+        ("seed.one", "seed is one setting"),
+        ("view.fit.one", "view.fit is one setting"),
+    ],
+)
+def test_settings_that_a_recipe_has_not_are_refused_before_any_trial(key, told) -> None:
+    with pytest.raises(SettingsError, match=told):
+        require_key(FilmRecipe, key)
+
+
+def test_every_setting_of_a_shipped_space_is_one() -> None:
+    for name in names():
+        space = load_space(name)
+        for key in (*space.fixed, *(setting.key for setting in space.settings), "losses.dice", "loss_settings"):
+            require_key(FilmRecipe, key)
 
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:

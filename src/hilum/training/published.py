@@ -22,13 +22,10 @@ from torch import Tensor, nn
 from hilum.errors import ModelMismatch
 
 from .published_networks import CLASSES, PublishedNetwork, published
-from .state_dict import read_state_dict
+from .state_dict import differences, read_state_dict
 
 HEAD_DROPOUT = 0.2
 """Of the classification head of stage II; without effect but in training."""
-
-MOST_NAMED = 5
-"""So many keys are named in a message about a file that does not fit."""
 
 _DILATED: Mapping[str, Mapping[str, int]] = {
     "DeepLabV3": {"s3": 2, "s4": 4},
@@ -135,25 +132,9 @@ def _require_fit(
     file: Path, which: PublishedNetwork, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> None:
     """ModelMismatch that names keys and shapes, unless both have the same ones."""
-    missing = [key for key in wanted if key not in found]
-    unexpected = [key for key in found if key not in wanted]
-    wrong = [
-        f"{key} {tuple(found[key].shape)} where {tuple(wanted[key].shape)} is expected"
-        for key in wanted
-        if key in found and found[key].shape != wanted[key].shape
-    ]
-    parts = [
-        f"{len(keys)} of {len(wanted)} tensors {what}: {', '.join(keys[:MOST_NAMED])}"
-        + (f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else "")
-        for what, keys in (("are missing", missing), ("have another shape", wrong))
-        if keys
-    ]
-    if unexpected:
-        rest = f" and {len(unexpected) - MOST_NAMED} more" if len(unexpected) > MOST_NAMED else ""
-        parts.append(f"{len(unexpected)} tensors are unexpected: {', '.join(unexpected[:MOST_NAMED])}{rest}")
-    if parts:
+    if told := differences(found, wanted):
         raise ModelMismatch(
             f"{file} does not hold {which.name} ({which.encoder.removeprefix('timm-')}, {which.size_px} pixels). "
-            f"{'. '.join(parts)}. Names are those of today's library. Check --as; 'hilum models import --list' names "
+            f"{told}. Names are those of today's library. Check --as; 'hilum models import --list' names "
             "the published networks and their encoders."
         )

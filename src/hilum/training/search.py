@@ -37,7 +37,7 @@ from .lab.cases import Parts, parts_of
 from .library import AnyRecipe, as_table, changed, load
 from .on_ray import each_on_ray
 from .recipe import Recipe
-from .search_space import Pruner, SearchSpace, Setting
+from .search_space import Pruner, SearchSpace, Setting, require_key
 
 log = logging.getLogger(__name__)
 
@@ -150,10 +150,14 @@ def plan_trials(
     Raises
     ------
     SettingsError
-        The recipe is not one of the laboratory, ``output`` holds another search, or the split cannot be used.
+        The recipe is not one of the laboratory, or has no such setting; ``output`` holds another search; or the split
+        cannot be used.
     """
-    if isinstance(load(space.recipe), Recipe):
+    recipe = load(space.recipe)
+    if isinstance(recipe, Recipe):
         raise SettingsError(f"The recipe {space.recipe} is not one of the laboratory, and has no settings to search.")
+    for key in (*space.fixed, *(setting.key for setting in space.settings)):
+        require_key(type(recipe), key)
     output.mkdir(parents=True, exist_ok=True)
     split = _split(space, parts_of(data, fold=fold, fold_file=fold_file))
     study = _study(space, output, 0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin, get_type_hints
 
 from hilum.errors import SettingsError
 from hilum.models.structure import build
@@ -99,6 +99,27 @@ class SearchSpace(_Plain):
 
     settings: tuple[Setting, ...]
     fixed: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def require_key(kind: type, key: str, of: str = "") -> None:
+    """SettingsError if recipes of a kind have no setting of this dotted key; whatever stands in a free table has one.
+
+    Parameters
+    ----------
+    kind : a recipe's class
+    key : dotted, as in ``hilum train --set``
+    of : the table in which it is looked for, for the message
+    """
+    first, _, rest = key.partition(".")
+    wanted = get_type_hints(kind)
+    if first not in wanted:
+        place = f"setting of {of}" if of else "setting of the recipe"
+        raise SettingsError(unknown(place, first, wanted))
+    inner, here = wanted[first], f"{of}.{first}" if of else first
+    if rest and is_dataclass(inner) and isinstance(inner, type):
+        require_key(inner, rest, of=here)
+    elif rest and get_origin(inner) is not Mapping:
+        raise SettingsError(f"{here} is one setting, and has none within it, such as {key!r}.")
 
 
 _PLAIN = tuple(item.name for item in fields(_Plain))

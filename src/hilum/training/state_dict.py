@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -11,8 +12,11 @@ from torch import Tensor, nn
 
 from hilum.errors import ModelMismatch, ReadError
 
-_UNREADABLE = (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, KeyError)
-"""What torch raises for files that are damaged, or none of its own."""
+_UNREADABLE = (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError)
+"""What torch raises for files that are damaged, or none of its own: any bytes may be words of a pickle."""
+
+MOST_NAMED = 5
+"""Tensors that a message names at most."""
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:
@@ -68,11 +72,32 @@ def load_weights(network: nn.Module, file: Path) -> None:
         The file cannot be read, or holds the weights of another network.
     """
     state = read_state_dict(file)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        told = str(error).strip().splitlines()
+    if told := differences(state, network.state_dict()):
         raise ModelMismatch(
-            f"The weights {file} are not of this network: {' '.join(line.strip() for line in told[1:3])} Give the "
-            "weights that the training of this recipe wrote."
-        ) from error
+            f"The weights {file} are not of this network. {told}. Give the weights that the training of this recipe "
+            "wrote."
+        )
+    network.load_state_dict(state)
+
+
+def differences(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """What keeps tensors from being those that are wanted, in sentences without a full stop; empty if nothing does."""
+    missing = [key for key in wanted if key not in found]
+    unexpected = [key for key in found if key not in wanted]
+    wrong = [
+        f"{key} {tuple(found[key].shape)} where {tuple(wanted[key].shape)} is expected"
+        for key in wanted
+        if key in found and found[key].shape != wanted[key].shape
+    ]
+    of_all = f"of {len(wanted)} tensors"
+    parts = (
+        (f"{len(missing)} {of_all} are missing", missing),
+        (f"{len(wrong)} {of_all} have another shape", wrong),
+        (f"{len(unexpected)} tensors are unexpected", unexpected),
+    )
+    return ". ".join(f"{what}: {_named(keys)}" for what, keys in parts if keys)
+
+
+def _named(keys: Sequence[str]) -> str:
+    rest = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
+    return f"{', '.join(keys[:MOST_NAMED])}{rest}"

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
 
+from hilum.models.card import ImageInput
+from hilum.settings import FilmSettings
 from hilum.training.architectures import ARCHITECTURES
-from hilum.training.lab.recipe import FilmAugment, Presence, Sampling, View
+from hilum.training.lab.recipe import FilmAugment, FilmRecipe, Presence, Sampling, View
 from hilum.training.library import names
 from hilum.training.loss_functions import CLASSIFIER_LOSSES, LOSSES
 from hilum.training.parts import Optimiser, Schedule
 from hilum.training.search_space import names as space_names
+from hilum.training.volume_recipe import VolumeRecipe
 
 PAGE = Path(__file__).parents[3] / "docs" / "options.md"
+
+RECIPES = (FilmRecipe, VolumeRecipe)
 
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are not beside the tests")
 
@@ -47,6 +53,21 @@ def test_every_flag_that_is_named_exists():
     named = set(flags.findall(PAGE.read_text(encoding="utf-8"))) - theirs
     assert len(named) > 30
     assert named - known == set()
+
+
+TABLES = {"film": FilmSettings, "input": ImageInput}
+"""Tables that are none of a recipe, by the first part of their keys."""
+
+
+def test_every_key_that_is_named_exists():
+    """Dotted keys, such as ``length.epochs``, are those of a recipe, of a card or of the settings."""
+    named = re.findall(r"`([a-z_]+)\.([a-z_]+)(?=[` ])", PAGE.read_text(encoding="utf-8"))
+    keys = {(table, key) for table, key in named if key not in {"csv", "html", "toml", "pt", "ckpt", "readers"}}
+    assert len(keys) > 15
+    for table, key in sorted(keys):
+        kinds = [TABLES[table]] if table in TABLES else [get_type_hints(of).get(table) for of in RECIPES]
+        known = {field.name for kind in kinds if is_dataclass(kind) for field in fields(kind)}
+        assert key in known, f"{table}.{key}"
 
 
 def test_every_recipe_that_is_named_exists():

@@ -103,6 +103,10 @@ class TestTotalSegmentator:
         assert np.array_equal(made.array, lobes())
         made = read_structures(tmp_path, "lungs", label_mapping("totalsegmentator-v1"), on=GRID)
         assert np.array_equal(made.array, lungs())
+        (tmp_path / "lung_middle_lobe_right.nii.gz").unlink()
+        with pytest.raises(ReadError, match=r"the right lung .* made of 3 files, and lung_middle_lobe_right .* is not"):
+            read_structures(tmp_path, "lungs", label_mapping("totalsegmentator"), on=GRID)
+        assert RML not in read_structures(tmp_path, "lobes", label_mapping("totalsegmentator"), on=GRID).array
 
     def test_the_labels_of_another_version_are_noticed(self, tmp_path):
         array = V1[lobes()]

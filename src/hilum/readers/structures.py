@@ -155,9 +155,20 @@ def _of_folder(folder: Path, role: Role, wanted: Mapping[str, Names], settings: 
 
 def _files(folder: Path, wanted: Mapping[str, Names], targets: Mapping[str, int]) -> Iterator[tuple[int, Path]]:
     for structure, each in wanted.items():
-        for name in each.names:
-            found = [folder / f"{name}{ending}" for ending in _ENDINGS if (folder / f"{name}{ending}").is_file()]
-            yield from ((targets[structure], file) for file in found[:1])
+        files = {name: next(_existing(folder, name), None) for name in each.names}
+        found = [file for file in files.values() if file is not None]
+        missing = [name for name, file in files.items() if file is None]
+        if found and missing and len(each.numbers) == len(each.names):  # they are its parts, not other names of it
+            raise ReadError(
+                f"Cannot take the {structure.replace('-', ' ')} from '{folder}': it is made of {len(files)} files, and "
+                f"{', '.join(missing)} (.nii.gz) is not there. Give all of them, empty ones too.",
+                path=folder,
+            )
+        yield from ((targets[structure], file) for file in found)
+
+
+def _existing(folder: Path, name: str) -> Iterator[Path]:
+    return (folder / f"{name}{ending}" for ending in _ENDINGS if (folder / f"{name}{ending}").is_file())
 
 
 def _require_sides(labels: LabelMap, path: Path, role: Role) -> None:

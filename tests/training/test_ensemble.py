@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from hilum.cli.app import app
-from hilum.errors import CorruptModel, ModelMismatch
+from hilum.errors import CorruptModel, ModelMismatch, UnknownModel
 from hilum.image import Quantity
 from hilum.models.card import Card, ImageInput, Output, TrainingData, read_card
 from hilum.models.card_writer import write_card
@@ -137,6 +137,13 @@ def test_one_network_is_no_ensemble(tmp_path) -> None:
     for cards in ([card], [card, card]):
         with pytest.raises(ValueError, match="two members at least"):
             ensemble(cards, tmp_path / "mean")
+
+
+def test_a_folder_of_a_training_is_no_network_yet(tmp_path) -> None:
+    with pytest.raises(UnknownModel, match=r"holds no network: it has no card\.toml.*hilum export"):
+        find(str(tmp_path))
+    with pytest.raises(UnknownModel, match="No model named"):
+        find(str(tmp_path / "nothing"))
 
 
 def test_the_command_takes_folders_and_names(tmp_path, monkeypatch) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.errors import MissingExtra, ModelError, ModelMismatch
+from hilum.errors import MissingExtra, ModelError, ModelMismatch, UnknownModel
 from hilum.models.card import CARD, WEIGHTS, Card, Member, Output, read_card
 from hilum.models.card_writer import write_card
 from hilum.models.catalogue import card as card_of
@@ -38,7 +38,17 @@ TOLERANCE = 1e-4
 def find(name_or_folder: str) -> Card:
     """The card of a network in a folder, or of one of the catalogue; errors as of either."""
     folder = Path(name_or_folder)
-    return read_card(folder / CARD) if (folder / CARD).is_file() else card_of(name_or_folder)
+    if (folder / CARD).is_file():
+        return read_card(folder / CARD)
+    try:
+        return card_of(name_or_folder)
+    except UnknownModel as error:
+        if not folder.is_dir():
+            raise
+        raise UnknownModel(
+            f"The folder {name_or_folder!r} holds no network: it has no {CARD}. Make one of a training by "
+            "'hilum export RECIPE WEIGHTS -o FOLDER', and give that folder."
+        ) from error
 
 
 def ensemble(cards: Sequence[Card], output: Path) -> Card:

@@ -53,7 +53,7 @@ def read_state_dict(file: Path) -> dict[str, Tensor]:
     except _UNREADABLE as error:
         reason = str(error).strip().split("\n", 1)[0]
         raise ModelMismatch(
-            f"Cannot read {file} as a state dict: {reason.rstrip(".")}. Expected tensors by name, as "
+            f"Cannot read {file} as a state dict: {reason.rstrip('.')}. Expected tensors by name, as "
             "torch.save(network.state_dict()) writes them; whole pickled networks are not opened: that would run code."
         ) from error
     if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):

@@ -242,6 +242,15 @@ def test_an_array_has_no_path():
         refuse([Finding("too-small", Gravity.ERROR, "It is small.")], None)
 
 
+def test_why_a_film_may_have_been_refused_is_told():
+    turned = Finding("turned", Gravity.WARNING, "It lies on its side.")
+    cropped = Finding("cropped-lungs", Gravity.WARNING, "It is cut.")
+    with pytest.raises(Refused, match=r"\(no-lungs\): No lung was found. It lies on its side. To analyse it") as caught:
+        refuse([cropped, Finding("no-lungs", Gravity.ERROR, "No lung was found."), turned], "film.png")
+    assert caught.value.code == "no-lungs"
+    assert "cut" not in str(caught.value)
+
+
 def test_a_colour_photograph_is_refused_with_its_name(tmp_path):
     import shutil
 

@@ -98,6 +98,10 @@ AREA_RATIO = 0.5
 """Smaller over larger lung; the least of the reference outlines of whole lungs is 0.73."""
 
 
+_CAUSES = ("turned", "inverted")
+"""Findings that may be why a film was refused."""
+
+
 def before(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
     """What is found on a film before anything is segmented: by its header, its colours, its size and its greys.
 
@@ -143,12 +147,17 @@ def after(
 
 
 def refuse(findings: Iterable[Finding], path: Path | str | None) -> None:
-    """Raise :class:`~hilum.errors.Refused` for the first finding that is an error, if there is one."""
-    for finding in findings:
+    """Raise :class:`~hilum.errors.Refused` for the first finding that is an error, if there is one.
+
+    Where a film may be refused because it lies the wrong way or is a negative, the message says so, too.
+    """
+    found = tuple(findings)
+    for finding in found:
         if finding.gravity is Gravity.ERROR:
             name = f"'{path}'" if path is not None else "the array"
+            reasons = " ".join(each.message for each in found if each is finding or each.code in _CAUSES)
             raise Refused(
-                f"Did not analyse {name} ({finding.code}): {finding.message} To analyse it in spite of that, set "
+                f"Did not analyse {name} ({finding.code}): {reasons} To analyse it in spite of that, set "
                 "gate.enabled to false.",
                 code=finding.code,
                 path=path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -162,12 +162,20 @@ def film_of(folder: Path, settings: ReadSettings) -> tuple[LabelMap, LabelMap]:
         if name not in paths or not paths[name].is_file():
             raise ReadError(f"'{folder}' has no mask of the {name}.", path=folder)
         mask = read_labels(paths[name], _CONTENTS[name], settings=settings)
-        grid = result["image"]["grid"]
-        lies = PlaneOrientation(grid["column_direction"], grid["row_direction"])
-        made.append(replace(mask, grid=PlaneGrid(mask.plane.shape, orientation=lies)))
+        made.append(_on_film(mask, result["image"]["grid"], paths[name]))
     if not made[0].array.any():
         raise ReadError(f"The mask of '{folder}' shows no lungs.", path=folder)
     return made[0], made[1]
+
+
+def _on_film(mask: LabelMap, told: Mapping[str, Any], path: Path) -> LabelMap:
+    """A mask, which may have been written as a volume of one slice, on the grid that a film's result tells."""
+    array = mask.array[0] if mask.array.ndim > 2 and len(mask.array) == 1 else mask.array
+    shape = (told["rows"], told["columns"])
+    if array.shape != shape:
+        raise ReadError(f"'{path}' has {array.shape} pixels, and its film {shape}: analyse it again.", path=path)
+    lies = PlaneOrientation(told["column_direction"], told["row_direction"])
+    return replace(mask, array=array, grid=PlaneGrid(shape, orientation=lies))
 
 
 def _of_films(

@@ -161,15 +161,15 @@ def boxed(scan: Scan, side: int, *, moved: int = 0) -> Scan:
     return Scan(scan.lungs, replace(scan.lesions, array=np.where(lungs == 1, array, 0).astype(np.uint8)), None)
 
 
-def result(masks: Film, folder: Path) -> Path:
+def result(masks: Film, folder: Path, ending: str = "png") -> Path:
     """As much of a film's result as a comparison needs."""
     folder.mkdir()
     files = []
     for name, mask in zip(("lungs", "lesions"), masks, strict=True):
-        write(mask, folder / f"{name}.png")
-        files.append({"name": f"{name}.png", "content": name, "on_grid": True})
-    lies = masks[0].plane.orientation
-    grid = {"column_direction": lies.columns, "row_direction": lies.rows}
+        write(mask, folder / f"{name}.{ending}")
+        files.append({"name": f"{name}.{ending}", "content": name, "on_grid": True})
+    lies, (rows, columns) = masks[0].plane.orientation, masks[0].plane.shape
+    grid = {"column_direction": lies.columns, "row_direction": lies.rows, "rows": rows, "columns": columns}
     made = {"modality": "cxr", "scores": {}, "structures": {}, "files": files, "image": {"grid": grid}}
     (folder / "result.json").write_text(json.dumps({**made, "provenance": {"nodes": []}}))
     return folder
@@ -192,6 +192,22 @@ def test_films_by_the_command(tmp_path: Path) -> None:
     assert "Lesion by lesion: may against jan" in page
     assert "there is no verdict" in page
     assert film_of(folders[1], ReadSettings())[0].plane.orientation == PlaneOrientation("R", "F")
+
+
+@pytest.mark.parametrize("ending", ["nii.gz", "nrrd"])
+@pytest.mark.parametrize("orientation", [PlaneOrientation(), PlaneOrientation("R", "F"), PlaneOrientation("H", "R")])
+def test_masks_of_films_as_volumes_say_the_same(tmp_path: Path, ending: str, orientation: PlaneOrientation) -> None:
+    later = film(RIGHT, LOW, orientation=orientation)
+    for made, mask in zip(film_of(result(later, tmp_path / "b", ending), ReadSettings()), later, strict=True):
+        assert np.array_equal(made.array, mask.array)
+        assert made.plane.same_as(mask.plane)
+
+
+def test_masks_of_another_film_are_told(tmp_path: Path) -> None:
+    folder = result(film(RIGHT), tmp_path / "b")
+    text = (folder / "result.json").read_text().replace('"rows": 110', '"rows": 111')
+    (folder / "result.json").write_text(text)
+    assert "has (110, 130) pixels, and its film (111, 130)" in follow_up([folder, folder]).no_lesions
 
 
 def test_films_without_lungs_are_not_matched(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ export const count = (value: number, one: string, many = `${one}s`) => `${value}
 export function figure(value: number | null, unit = "", digits = 1): string {
   if (value === null) return "–";
   const text = Number.isInteger(value) ? String(value) : value.toFixed(digits);
+  if (unit === "points" && text === "1") return "1 point";
   return unit ? `${text} ${unit}` : text;
 }
 

@@ -27,6 +27,7 @@ test("a single loose file keeps its name, and nothing is nothing", () => {
 
 test("what is not measured is never written as a number", () => {
   assert.deepEqual([figure(null, "%"), figure(0, "%"), figure(2.25)], ["–", "0 %", "2.3"]);
+  assert.deepEqual([0, 1, 1.5, 2].map((value) => figure(value, "points")), ["0 points", "1 point", "1.5 points", "2 points"]);
   assert.deepEqual([count(1, "study", "studies"), count(0, "study", "studies")], ["1 study", "0 studies"]);
   assert.deepEqual([bytes(999), bytes(1000), bytes(2_500_000_000)], ["999 B", "1.0 kB", "2.5 GB"]);
 });

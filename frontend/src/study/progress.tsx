@@ -31,9 +31,11 @@ export function Progress({ study, reload }: { study: StudyDetail; reload: () => 
         {study.code && <code> {study.code}</code>}
       </Notice>
       {trouble && <Notice kind="error">{trouble}</Notice>}
-      <button type="button" onClick={again}>
-        Try again
-      </button>
+      <p>
+        <button type="button" onClick={again}>
+          Try again
+        </button>
+      </p>
     </>
   );
 }

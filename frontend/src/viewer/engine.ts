@@ -17,8 +17,20 @@ class Calm extends Niivue {
     });
   }
 
-  override cleanup(): void {
+  /** A canvas of a new size is empty: until the next frame the picture would be black. */
+  override resizeListener(): void {
+    super.resizeListener();
+    this.forget();
+    super.drawScene();
+  }
+
+  private forget(): void {
     cancelAnimationFrame(this.asked);
+    this.asked = 0;
+  }
+
+  override cleanup(): void {
+    this.forget();
     super.cleanup();
   }
 }

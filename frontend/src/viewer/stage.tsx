@@ -15,12 +15,14 @@ interface StageProps {
   drawing: Drawing | null;
   view: View;
   name: string;
+  /** The image is on its way */
+  waiting: boolean;
   /** Id of the text that says what the keys do */
   help: string;
   keys: Omit<Keys, "pen">;
 }
 
-export function Stage({ frame, scene, drawing, view, name, help, keys }: StageProps) {
+export function Stage({ frame, scene, drawing, view, name, waiting, help, keys }: StageProps) {
   const sheet = useRef<HTMLCanvasElement>(null);
   const last = useRef<Spot | null>(null);
   const [spot, setSpot] = useState<Spot | null>(null); // under the pointer, or where the keys have gone
@@ -92,6 +94,11 @@ export function Stage({ frame, scene, drawing, view, name, help, keys }: StagePr
       aria-describedby={help}
       onWheelCapture={turnWheel}
     >
+      {waiting && (
+        <p class="waiting" role="status">
+          The image is loading
+        </p>
+      )}
       {scene?.kind === "film" && (
         <>
           <span class="mark right">R</span>

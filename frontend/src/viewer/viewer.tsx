@@ -102,6 +102,7 @@ export function Viewer({ study, version, readOnly = false, save }: ViewerProps) 
         drawing={drawing}
         view={view}
         name={name}
+        waiting={!scene && !trouble}
         help={help}
         keys={{
           drawing,

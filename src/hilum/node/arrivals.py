@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from hilum.errors import SettingsError
@@ -13,7 +14,7 @@ from hilum.settings import NodeSettings
 from .intake import take_file
 from .log import defect, tell
 from .queue import Queue
-from .secure import is_allowed, networks, server_context
+from .secure import Network, is_allowed, networks, server_context
 from .sop import CLASSES, SYNTAXES
 
 if TYPE_CHECKING:
@@ -50,42 +51,11 @@ class Listener:
 
     def __init__(self, queue: Queue, settings: NodeSettings) -> None:
         from pynetdicom import _config, evt
-        from pynetdicom.transport import ThreadedAssociationServer
 
         from .association import Handler
 
         _config.STORE_RECV_CHUNKED_DATASET = True  # objects go to a file as they come, and not into memory
-        allowed = networks(settings.allow_hosts)
-
-        class Server(ThreadedAssociationServer):
-            """Closes connections from other addresses before a word is said; TLS begins in the thread of each."""
-
-            daemon_threads = True  # whoever is slow at TLS does not hold up the end of the node
-
-            def get_request(self) -> tuple[Any, Any]:
-                client, address = cast("socket.socket", self.socket).accept()
-                try:
-                    if not is_allowed(str(address[0]), allowed):
-                        tell("connection-refused", level=logging.WARNING, address=str(address[0]))
-                        raise ConnectionRefusedError
-                    if self.ssl_context:
-                        client = self.ssl_context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
-                except OSError:
-                    client.close()
-                    raise  # which the server takes for a connection that did not come about
-                return client, address
-
-            def process_request_thread(self, request: Any, client_address: Any) -> None:
-                if self.ssl_context:
-                    try:
-                        request.settimeout(HANDSHAKE_SECONDS)
-                        request.do_handshake()
-                        request.settimeout(None)
-                    except OSError:
-                        request.close()
-                        return
-                super().process_request_thread(request, client_address)
-
+        server_class = _server_class(networks(settings.allow_hosts))
         self._queue = queue
         entity = _entity(settings)
         handlers: list[Any] = [(evt.EVT_C_STORE, self._store), (evt.EVT_REJECTED, _rejected)]
@@ -94,7 +64,7 @@ class Listener:
                 (settings.host, settings.port),
                 ssl_context=server_context(settings),
                 evt_handlers=handlers,
-                server_class=Server,
+                server_class=server_class,
                 request_handler=Handler,
             )
         except OSError as error:
@@ -127,6 +97,42 @@ class Listener:
 
 def _rejected(event: Event) -> None:
     tell("association-rejected", level=logging.WARNING, address=str(event.assoc.requestor.address))
+
+
+def _server_class(allowed: Sequence[Network]) -> Any:
+    """The server of pynetdicom, for the addresses that may connect; none listed lets all."""
+    from pynetdicom.transport import ThreadedAssociationServer
+
+    class Server(ThreadedAssociationServer):
+        """Closes connections from other addresses before a word is said; TLS begins in the thread of each."""
+
+        daemon_threads = True  # whoever is slow at TLS does not hold up the end of the node
+
+        def get_request(self) -> tuple[Any, Any]:
+            client, address = cast("socket.socket", self.socket).accept()
+            try:
+                if not is_allowed(str(address[0]), allowed):
+                    tell("connection-refused", level=logging.WARNING, address=str(address[0]))
+                    raise ConnectionRefusedError
+                if self.ssl_context:
+                    client = self.ssl_context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+            except OSError:
+                client.close()
+                raise  # which the server takes for a connection that did not come about
+            return client, address
+
+        def process_request_thread(self, request: Any, client_address: Any) -> None:
+            if self.ssl_context:
+                try:
+                    request.settimeout(HANDSHAKE_SECONDS)
+                    request.do_handshake()
+                    request.settimeout(None)
+                except OSError:
+                    request.close()
+                    return
+            super().process_request_thread(request, client_address)
+
+    return Server
 
 
 def _entity(settings: NodeSettings) -> Any:

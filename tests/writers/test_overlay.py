@@ -87,6 +87,15 @@ def test_dashed_lines_between_the_thirds(make_case):
         assert area[np.array(marked) - 1] / area[-1] == pytest.approx([1 / 3, 2 / 3], abs=0.005)
 
 
+def test_lines_of_a_film_that_is_shown_at_half_its_size_are_two_pixels_thick(make_case):
+    healthy = make_case(shape=(702, 690), with_lesions=False)
+    inside = np.abs(render(healthy).astype(int) - display(healthy).film[..., None]).max(axis=2)
+    columns = np.flatnonzero((healthy.lungs.array == 1).sum(axis=0) > 330)[40:-40]
+    marked = [row for row in range(110, 570) if 0.3 < np.mean(inside[row, columns] > 20) < 0.8]
+    assert len(marked) == 4
+    assert np.diff(marked)[[0, 2]].tolist() == [1, 1]
+
+
 def test_the_sides_are_the_patients_whichever_way_the_film_lies(large, drawn, make_case):
     for pair in ("RF", "FL", "HR"):
         turned = make_case(shape=SHAPE, orientation=PlaneOrientation(*pair))

@@ -19,6 +19,10 @@ from .strokes import FILL, draw_structures
 _ZONE_COLOUR, _ZONE_OPACITY = (255, 255, 255), 200
 _DASH, _GAP = 7, 6
 
+_THICK_FROM_PX = 700
+"""From this side on lines between zones are two pixels thick: a page shows such a film at half its size, and a browser
+leaves out every second row."""
+
 BOX_COLOUR, BOX_RIM = (240, 242, 245), (8, 11, 16)
 """Of the boxes about single lesions, and of the dark line about each."""
 
@@ -51,15 +55,16 @@ def _draw_zones(canvas: Picture.Image, lungs: NDArray[np.uint8]) -> None:
     if box is None:
         return
     zoned = zones(lungs[box[1] : box[3], box[0] : box[2]])
+    thick = 2 if max(lungs.shape) >= _THICK_FROM_PX else 1
     for number in (2, 3, 5, 6):
         row = int((zoned == number).any(axis=1).argmax())
         columns = np.flatnonzero(zoned[row] == number)
         if not columns.size:
             continue
         left, right = int(columns[0]), int(columns[-1]) + 1
-        dashes = np.zeros((1, right - left), dtype=np.uint8)
-        dashes[0, columns - left] = _ZONE_OPACITY
-        dashes[0, np.arange(right - left) % (_DASH + _GAP) >= _DASH] = 0
+        dashes = np.zeros((thick, right - left), dtype=np.uint8)
+        dashes[:, columns - left] = _ZONE_OPACITY
+        dashes[:, np.arange(right - left) % (_DASH + _GAP) >= _DASH] = 0
         canvas.paste(_ZONE_COLOUR, (box[0] + left, box[1] + row), Picture.fromarray(dashes))
 
 

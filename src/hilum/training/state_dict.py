@@ -32,8 +32,8 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     except _UNREADABLE as error:
         reason = str(error).strip().split("\n", 1)[0]
         raise ReadError(
-            f"Cannot go on with the training of {str(file)!r}: {reason}. The checkpoint is damaged; remove it to begin "
-            "anew, or give another output folder.",
+            f"Cannot go on with the training of {str(file)!r}: {reason.rstrip('.')}. The checkpoint is damaged; remove "
+            "it to begin anew, or give another output folder.",
             path=file,
         ) from error
 

@@ -15,7 +15,7 @@ from hilum.batch.inputs import cohort_of
 from hilum.errors import NotAnImage
 from hilum.geometry import PlaneGrid
 from hilum.readers import Entry
-from hilum.settings import FilmSettings, RuntimeSettings, Settings
+from hilum.settings import FilmSettings, Mirrored, RuntimeSettings, Settings
 from hilum.writers.whole import MARKER, whole_folder
 
 WORKED_ON = "worked-on.txt"
@@ -64,7 +64,7 @@ def fake(patch: Any, log: Path, seconds: float = 0.0) -> None:
     patch(local, "write_case", write_case)
 
 
-def settings_of(*, mirrored: bool = False) -> Settings:
+def settings_of(*, mirrored: Mirrored = "auto") -> Settings:
     return Settings(runtime=RuntimeSettings(workers=2), film=FilmSettings(mirrored=mirrored))
 
 

@@ -127,9 +127,9 @@ def test_what_has_changed_is_worked_on_again(worked_on: Fakes, films: Path, tmp_
 def test_other_settings_make_all_anew_and_others_do_not_count(worked_on: Fakes, films: Path, tmp_path: Path) -> None:
     parts.run(films, tmp_path / "out")
     worked_on()
-    parts.run(films, tmp_path / "out", settings=parts.settings_of(mirrored=True))
+    parts.run(films, tmp_path / "out", settings=parts.settings_of(mirrored="always"))
     assert worked_on() == ["a", "b", "c"]
-    threads = Settings(film=parts.settings_of(mirrored=True).film, runtime=RuntimeSettings(workers=1, threads=1))
+    threads = Settings(film=parts.settings_of(mirrored="always").film, runtime=RuntimeSettings(workers=1, threads=1))
     parts.run(films, tmp_path / "out", settings=threads)
     assert worked_on() == []
     fast = Settings(film=threads.film, ct=CtSettings(preset="fast"))

@@ -96,7 +96,7 @@ def test_a_worker_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_would_make_other_results_says_so(output: Path) -> None:
-    said = asked(worker(output, Settings(film=FilmSettings(mirrored=True))), FILM)
+    said = asked(worker(output, Settings(film=FilmSettings(mirrored="always"))), FILM)
     assert isinstance(said, str)
     assert "Install the same on all machines" in said
 

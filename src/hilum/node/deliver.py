@@ -84,6 +84,8 @@ class Deliverer:
         line = self._lines[address]
         with self._lock:
             waiting = [study for study, states in self._open.items() if states["waiting"]]
+        if not waiting:
+            return 0
         ended = {study.id for study in self._queue.studies() if study.state in ENDED}
         taken = 0
         for study_id in waiting:

@@ -16,9 +16,6 @@ from hilum.geometry import Grid, PlaneGrid, VolumeGrid
 from hilum.measurement import Finding
 from hilum.provenance import Origin
 
-ASSUMED_SPACING = "spacing-assumed"
-"""Code of the finding that the spacing of a CT was not stated, and is an assumption."""
-
 
 class Quantity(Enum):
     """What the numbers of an image are."""
@@ -140,7 +137,7 @@ class Image:
     @property
     def is_to_scale(self) -> bool:
         """False if a finding says that the spacing of a CT was assumed: its millimetres mean nothing."""
-        return all(finding.code != ASSUMED_SPACING for finding in self.findings)
+        return all(finding.code != "spacing-assumed" for finding in self.findings)
 
     @property
     def plane(self) -> PlaneGrid:

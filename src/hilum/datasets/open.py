@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hilum.errors import GridMismatch, ReadError
 from hilum.geometry import PlaneGrid, VolumeGrid
-from hilum.image import ASSUMED_SPACING, LESIONS, LOBES, LUNGS, Code, Image, Label, LabelMap, Quantity
+from hilum.image import LESIONS, LOBES, LUNGS, Code, Image, Label, LabelMap, Quantity
 from hilum.measurement import Finding, Gravity
 from hilum.provenance import Source, Step
 from hilum.readers import find, read
@@ -46,7 +46,7 @@ MASK_LABELS: Mapping[MaskKind, Mapping[int, Label]] = MappingProxyType(
 """What the numbers of an opened mask mean, by what it shows, whatever the numbers in its file are."""
 
 SPACING_ASSUMED = Finding(
-    ASSUMED_SPACING, Gravity.WARNING, "The data set says nothing of the distance between pixels; 1 mm was assumed."
+    "spacing-assumed", Gravity.WARNING, "The data set says nothing of the distance between pixels; 1 mm was assumed."
 )
 """Noted on slices of CT without a spacing: what is measured in millimetres means nothing."""
 

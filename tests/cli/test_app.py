@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
 
 import click
 import pytest
@@ -98,3 +103,44 @@ def test_what_the_terminal_cannot_show_is_told_by_its_code(monkeypatch: pytest.M
         told = [stream.buffer.getvalue() for stream in (out, err)]  # type: ignore[attr-defined]
     assert ended.value.code == 1
     assert told == [b"\\u80ba.png \\udcff\n", b"Error: No film: '\\u80ba.png'.\n"]
+
+
+def end_of_main(monkeypatch: pytest.MonkeyPatch, out: TextIO, *arguments: str) -> tuple[object, str]:
+    """Exit status and stderr of the command line that writes to ``out``."""
+    told = io.StringIO()
+    monkeypatch.setattr(sys, "argv", ["hilum", *arguments])
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", told)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    monkeypatch.undo()
+    return ended.value.code, told.getvalue()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full, which is always full")
+@pytest.mark.parametrize("arguments", [["--help"], ["models", "list"]])
+def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        status, told = end_of_main(monkeypatch, full, *arguments)
+    assert (status, told.count("\n")) == (1, 1)
+    assert told.startswith("Error: Cannot write standard output or a temporary file: No space left on device.")
+
+
+def test_a_reader_that_closed_its_pipe_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    out = os.fdopen(writing, "w")
+    assert end_of_main(monkeypatch, out, "models", "list") == (1, "")
+    with suppress(BrokenPipeError):
+        out.close()
+
+
+def test_other_trouble_with_files_is_not_taken_for_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def failing() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(app, "get_command", lambda *_: failing)
+    monkeypatch.setattr(sys, "argv", ["hilum", "failing"])
+    with pytest.raises(OSError, match="Input/output"):
+        main()

@@ -5,10 +5,14 @@ Exit status: 0 done, 1 an error of ours, 2 usage, 3 some cases failed, 130 inter
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from typing import NoReturn
 
 import click
 
@@ -38,6 +42,9 @@ COMMANDS = (
     "export",
 )
 """Subcommands in the order of the help; each is ``command`` in the module of its name in this package."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What writing fails with where there is no room, or no more is allowed."""
 
 
 class Hilum(click.Group):
@@ -83,4 +90,21 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    app(prog_name="hilum")
+    try:
+        app(prog_name="hilum")
+    except OSError as error:  # click is silent about a reader that closed its pipe
+        if error.errno not in _FULL:
+            raise
+        _tell_full(error)
+
+
+def _tell_full(error: OSError) -> NoReturn:
+    """One sentence about a full disk, as far as that can be written, and status 1."""
+    where = "standard output or a temporary file" if error.filename is None else f"'{error.filename}'"
+    with suppress(OSError):
+        click.echo(f"Error: Cannot write {where}: {error.strerror}. Make room, or write to another disk.", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:  # what is left would be written once more at the end of Python
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)

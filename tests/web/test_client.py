@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import nibabel
 import numpy as np
@@ -83,6 +87,53 @@ def test_errors_are_sentences_with_a_code(reader, tmp_path):
         Reader("http://127.0.0.1:9")
     with pytest.raises(ServiceError, match="no address of a reader"):
         Reader("file:///etc/passwd")
+
+
+@contextmanager
+def answering(bodies: dict[str, bytes], *, missing: int = 0) -> Iterator[str]:
+    """A service that answers with a body by the end of the path, and says that it is ``missing`` bytes longer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = next(body for end, body in bodies.items() if self.path.endswith(end))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body) + (0 if self.path.endswith("/me") else missing)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_what_does_not_come_whole_is_an_error_and_no_file(tmp_path):
+    listed = b'{"files": [{"name": "report.html", "url": "/api/v1/report.html", "version": 0}]}'
+    me = b'{"name": "local", "csrf": ""}'
+    with answering({"/me": me, "/aa": listed, "report.html": b"<html>"}) as url:
+        (whole,) = Reader(url).download("aa", tmp_path / "whole", version=0)
+        assert whole.read_bytes() == b"<html>"
+    with answering({"/me": me, "report.html": b"<html>", "image.nii.gz": b"half"}, missing=90) as url:
+        reader = Reader(url)
+        with pytest.raises(ServiceError, match=r"does not answer .*90 more expected") as caught:
+            reader._fetch("/report.html", tmp_path / "cut" / "report.html")
+        assert caught.value.code == "unreachable"
+        with pytest.raises(ServiceError, match="does not answer"):
+            reader.image("aa")
+    assert not list((tmp_path / "cut").iterdir())
+
+
+@pytest.mark.parametrize("body", [b"<html>a page", b"null", b'{"status": "ok"}', b""])
+def test_what_is_no_reader_is_told_so(body):
+    with answering({"": body}) as url, pytest.raises(ServiceError, match=f"What answers at {url} is no reader"):
+        Reader(url)
 
 
 def test_users_log_in(tmp_path):

@@ -15,9 +15,10 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, IncompleteRead
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any, Self
@@ -76,7 +77,7 @@ class Reader:
     Raises
     ------
     ServiceError
-        It does not answer, or does not let this user in.
+        It does not answer, is something else, or does not let this user in.
     """
 
     def __init__(self, url: str, *, name: str = "", password: str = "", timeout: float = 120.0) -> None:
@@ -90,6 +91,8 @@ class Reader:
         if name:
             self._ask("POST", "/login", {"name": name, "password": password})
         me = self._ask("GET", "/me")
+        if not isinstance(me, dict) or not {"name", "csrf"} <= set(me):
+            raise self._no_reader()
         if not me["name"]:
             raise ServiceError("This reader asks for a login: give a name and a password.", code="login-required")
         self._csrf = me["csrf"]
@@ -142,7 +145,7 @@ class Reader:
         ServiceError
             There is none.
         """
-        return json.loads(self._get(self._version(study, version) + "/files/result.json"))
+        return self._as_json(self._get(self._version(study, version) + "/files/result.json"))
 
     def image(self, study: RemoteStudy | str) -> bytes:
         """The film or CT as the reader shows it, as a packed NIfTI file; masks of a correction lie on its grid.
@@ -171,7 +174,7 @@ class Reader:
         Raises
         ------
         ServiceError
-            There are none.
+            There are none, or one did not come whole.
         WriteError
             A file could not be written.
         """
@@ -208,9 +211,8 @@ class Reader:
         return int(self._send(f"/studies/{_id(study)}/versions", fields, files)["number"])
 
     def _fetch(self, url: str, path: Path) -> Path:
-        with whole_file(path) as part, self._open("GET", url) as answer, part.open("wb") as file:
-            while block := answer.read(_BLOCK):
-                file.write(block)
+        with whole_file(path) as part, part.open("wb") as file, closing(self._answer(url)) as blocks:
+            file.writelines(blocks)
         return path
 
     def _version(self, study: RemoteStudy | str, version: int | None) -> str:
@@ -228,11 +230,19 @@ class Reader:
     def _ask(self, method: str, path: str, body: Mapping[str, Json] | None = None) -> Any:
         """The answer to a request, from JSON."""
         data = None if body is None else json.dumps(body).encode()
-        return json.loads(self._get(path, method, data, {"Content-Type": "application/json"}) or b"null")
+        return self._as_json(self._get(path, method, data, {"Content-Type": "application/json"}) or b"null")
+
+    def _as_json(self, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise self._no_reader() from error
+
+    def _no_reader(self) -> ServiceError:
+        return ServiceError(f"What answers at {self.url} is no reader of Hilum. Check the address.", code="bad-address")
 
     def _get(self, path: str, method: str = "GET", data: Any = None, headers: Mapping[str, str] | None = None) -> bytes:
-        with self._open(method, path, data, headers) as answer:
-            return answer.read()
+        return b"".join(self._answer(path, method, data, headers))
 
     def _send(self, path: str, fields: Mapping[str, str], files: Sequence[tuple[str, str, Path]]) -> Any:
         """The answer to a form, whose files are read as they are sent."""
@@ -240,14 +250,21 @@ class Reader:
         parts = list(_parts(boundary, fields, files))
         size = sum(part.stat().st_size if isinstance(part, Path) else len(part) for part in parts)
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Content-Length": str(size)}
-        return json.loads(self._get(path, "POST", _bytes(parts), headers))
+        return self._as_json(self._get(path, "POST", _bytes(parts), headers))
 
-    def _open(self, method: str, path: str, data: Any = None, headers: Mapping[str, str] | None = None) -> HTTPResponse:
+    def _answer(
+        self, path: str, method: str = "GET", data: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Generator[bytes]:
+        """The answer to a request, piece by piece; ServiceError if it is a refusal, or does not come whole."""
         request = urllib.request.Request(self.url + _API + path, data=data, method=method)  # noqa: S310 - http or https
         for name, value in {**(headers or {}), "X-Hilum-CSRF": self._csrf}.items():
             request.add_header(name, value)
         try:
-            return self._opener.open(request, timeout=self._timeout)
+            with self._opener.open(request, timeout=self._timeout) as answer:
+                while block := answer.read(_BLOCK):
+                    yield block
+                if answer.length:  # which reading by blocks does not mind
+                    raise IncompleteRead(b"", answer.length)
         except urllib.error.HTTPError as error:
             raise _refusal(error) from error
         except (OSError, HTTPException) as error:

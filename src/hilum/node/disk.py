@@ -14,7 +14,8 @@ def write_synced(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         file.write(content)
-        sync_file(file.fileno())
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)
     sync_folder(path.parent)
 
@@ -33,11 +34,6 @@ def read_json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def sync_file(descriptor: int) -> None:
-    """Have a file's bytes on the disk before this returns."""
-    os.fsync(descriptor)
-
-
 def sync_folder(folder: Path) -> None:
     """Have a folder's names on the disk before this returns."""
     if os.name == "nt":
@@ -54,7 +50,7 @@ def sync_tree(folder: Path) -> None:
     for place, _, files in os.walk(folder):
         for name in files:
             with Path(place, name).open("rb") as file:
-                sync_file(file.fileno())
+                os.fsync(file.fileno())
         sync_folder(Path(place))
 
 
@@ -68,8 +64,3 @@ def tree_bytes(folder: Path) -> int:
             except FileNotFoundError:
                 continue
     return total
-
-
-def unlink_quietly(path: Path) -> None:
-    """Remove a file that may be gone already."""
-    path.unlink(missing_ok=True)

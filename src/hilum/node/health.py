@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -87,8 +88,6 @@ def as_prometheus(metrics: Metrics) -> str:
 
 def resident_bytes() -> float:
     """Memory of this process that is in use now; 0 where the system does not tell."""
-    import os
-
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, IndexError, ValueError):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from .disk import sync_file, unlink_quietly
 from .log import tell
 from .queue import Full, Queue
 from .sop import CLASSES, SYNTAXES, UNCOMPRESSED
@@ -53,9 +52,9 @@ def part_file(queue: Queue) -> Generator[tuple[Path, IO[bytes]]]:
         with path.open("xb") as file:
             yield path, file
             file.flush()
-            sync_file(file.fileno())
+            os.fsync(file.fileno())
     except BaseException:
-        unlink_quietly(path)
+        path.unlink(missing_ok=True)
         raise
 
 
@@ -92,7 +91,7 @@ def take_part(queue: Queue, part: Path, *, expected: str = "") -> Fate:
         tell("object-put-aside", level=logging.WARNING, code=code)
         return "bad"
     if seen.is_own:
-        unlink_quietly(part)
+        part.unlink(missing_ok=True)
         queue.counts["own"] += 1
         tell("own-result-ignored", study=short_id(seen.study_uid))
         return "own"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from .disk import sync_folder, tree_bytes, unlink_quietly
+from .disk import sync_folder, tree_bytes
 from .study import ENDED, State, Study, load, save, short_id
 
 OBJECTS, RESULTS = "objects", "results"
@@ -108,11 +108,11 @@ class Queue:
             folder = self._studies_folder / study_id
             final = folder / OBJECTS / name
             if final.exists():
-                unlink_quietly(part)
+                part.unlink(missing_ok=True)
                 self.counts["duplicates"] += 1
                 return False
             if not self.room_for(size):
-                unlink_quietly(part)
+                part.unlink(missing_ok=True)
                 self.counts["refused_full"] += 1
                 raise Full
             is_new = study_id not in self._studies
@@ -152,7 +152,7 @@ class Queue:
             with part.open("rb") as file:
                 kept = self.aside / f"{hashlib.file_digest(file, 'sha256').hexdigest()[:24]}.dcm"
             if kept.exists() or not self.room_for(size):
-                unlink_quietly(part)
+                part.unlink(missing_ok=True)
                 return
             kept.with_suffix(".txt").write_text(f"{reason}\n", encoding="utf-8")
             part.rename(kept)
@@ -168,7 +168,7 @@ class Queue:
                 study = self._studies.get(wish.name)
                 if study is not None and study.state in ENDED:
                     self._put(_reopened(study, now - quiet_seconds))
-                unlink_quietly(wish)
+                wish.unlink(missing_ok=True)
             quiet = [
                 study
                 for study in self._studies.values()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-FILM_CLASSES = {
+from hilum.readers.dicom_header import CT_CLASSES
+
+CLASSES = {
+    **CT_CLASSES,
     "1.2.840.10008.5.1.4.1.1.1": "Computed Radiography Image Storage",
     "1.2.840.10008.5.1.4.1.1.1.1": "Digital X-Ray Image Storage - For Presentation",
     "1.2.840.10008.5.1.4.1.1.1.1.1": "Digital X-Ray Image Storage - For Processing",
@@ -10,14 +13,6 @@ FILM_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.7.2": "Multi-frame Grayscale Byte Secondary Capture Image Storage",
     "1.2.840.10008.5.1.4.1.1.7.3": "Multi-frame Grayscale Word Secondary Capture Image Storage",
 }
-
-CT_CLASSES = {
-    "1.2.840.10008.5.1.4.1.1.2": "CT Image Storage",
-    "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image Storage",
-    "1.2.840.10008.5.1.4.1.1.2.2": "Legacy Converted Enhanced CT Image Storage",
-}
-
-CLASSES = {**FILM_CLASSES, **CT_CLASSES}
 """SOP classes that are taken in; our own segmentations, reports and documents are none of them."""
 
 SYNTAXES = {

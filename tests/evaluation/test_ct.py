@@ -119,6 +119,27 @@ class TestDice:
         assert made["lungs-ma20-slices", ""].figure.goal == 0.96
 
 
+class TestVolume:
+    def test_too_much_and_too_little_are_alike_wrong(self):
+        image_hu = image(quantity=Quantity.HOUNSFIELD)
+        small, large = (scan("phantom", name, image=image_hu, lesions=lesions(rows), lesions_hold="classes")
+                        for name, rows in (("small", 1), ("large", 4)))  # fmt: skip
+        made = evaluate([small, large], judged(lungs(), lesions(2)))
+        assert value(made, "volume-phantom").estimate == pytest.approx((1.0 + 0.5) / 2)
+        assert value(made, "volume-phantom").n_patients == 2
+
+    def test_the_place_does_not_count_and_a_missing_result_is_all_wrong(self):
+        elsewhere = np.roll(lesions(2), 5, axis=2)
+        case = scan("phantom", image=image(quantity=Quantity.HOUNSFIELD), lesions_hold="classes")
+        assert value(evaluate([case], judged(lungs(), elsewhere)), "volume-phantom").estimate == 0
+
+        def fail(*_):
+            raise ModelError("No such network.")
+
+        failing = Methods((Method("", finds(lungs()), fail),))
+        assert value(evaluate([case], failing), "volume-phantom").estimate == 1
+
+
 class TestMethods:
     def test_methods_stand_beside_each_other_where_they_can(self):
         bands = Method(BANDS, finds(lungs()), finds_lesions(lesions(1)), is_of_lungs=False, needs_hounsfield=True)

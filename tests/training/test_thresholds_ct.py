@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from hilum.training.thresholds_ct import GRID, Looked, _best, _class_dice, _opacity_dice
+from hilum.training.thresholds_ct import GRID, Looked, _class_dice, _middle, _near_best, _opacity_dice, _volume_error
 
 
 def looked(source: str, reference: np.ndarray, opacity: np.ndarray, dense: np.ndarray | None = None) -> Looked:
@@ -16,8 +18,31 @@ def looked(source: str, reference: np.ndarray, opacity: np.ndarray, dense: np.nd
 
 
 def test_the_best_threshold_is_the_middle_of_those_alike():
-    assert _best(lambda threshold: 1.0 if 0.3 <= threshold <= 0.5 else 0.0) == pytest.approx(0.4)
-    assert _best(lambda threshold: -threshold) == min(GRID)
+    assert _middle(_near_best(lambda threshold: 1.0 if 0.3 <= threshold <= 0.5 else 0.0)) == pytest.approx(0.4)
+    assert _near_best(lambda threshold: -threshold) == [min(GRID)]
+
+
+def test_a_volume_too_large_is_as_wrong_as_one_too_small():
+    reference = np.zeros((1, 10, 10))
+    reference[0, :5] = 1
+    chances = np.where(reference > 0, 0.9, 0.0)
+    chances[0, 4] = 0.4  # one row of five is doubtful
+    chances[0, 5] = 0.2  # one beyond them is marked at a low threshold
+    one = looked("phantom", reference, chances)
+    assert _volume_error([one], 0.5) == pytest.approx(0.2)
+    assert _volume_error([one], 0.3) == 0.0
+    assert _volume_error([one], 0.1) == pytest.approx(0.2)
+
+
+def test_what_was_dense_before_opacities_were_put_in_is_not_counted():
+    reference = np.zeros((1, 10, 10))
+    reference[0, :5] = 1
+    chances = np.where(reference > 0, 0.9, 0.0)
+    chances[0, 9] = 0.9  # dense all along
+    before = np.where(reference > 0, 0.0, chances)
+    one = looked("insertions", reference, chances)
+    assert _volume_error([one], 0.5) == pytest.approx(0.2)
+    assert _volume_error([replace(one, before=np.rint(before * 255).astype(np.uint8))], 0.5) == 0.0
 
 
 def test_every_source_counts_alike_however_many_slices_it_has():

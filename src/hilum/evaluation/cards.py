@@ -9,14 +9,14 @@ from hilum.models.card import CARD, Metric, Task, read_card
 from hilum.models.card_writer import write_card
 
 from .bootstrap import Interval
-from .ct_figures import BESIDE, DICE_FIGURES, WEAK_FIGURES
+from .ct_figures import BESIDE, OVERLAP_FIGURES, WEAK_FIGURES
 from .figures import FIGURES
 from .protocol import Evaluation, Row
 
 STAGE_ONE = ("lungs-", "fields-")
 """Beginnings of the ids of the figures that judge the lung network; the others judge the lesion network."""
 
-_OF_CT = frozenset(figure.id for figure in (*(each.figure for each in DICE_FIGURES), *WEAK_FIGURES))
+_OF_CT = frozenset(figure.id for figure in (*(each.figure for each in OVERLAP_FIGURES), *WEAK_FIGURES))
 
 
 def write_metrics(folder: Path, evaluation: Evaluation) -> None:

@@ -22,13 +22,13 @@ from .bootstrap import Interval, bootstrap
 from .ct_figures import (
     AUC,
     AUC_LUNGS,
-    DICE_FIGURES,
     LOBES_RIGHT,
     MAIN_LOBE,
     NORMAL,
+    OVERLAP_FIGURES,
     WEAK_FIGURES,
     Comparison,
-    DiceFigure,
+    OverlapFigure,
     WeakReading,
     compare,
     read_weakly,
@@ -79,7 +79,7 @@ def evaluate_ct(makers: Iterable[Maker], methods: Methods, *, split: str) -> Eva
         for method in methods.methods:
             if scan.image.quantity is Quantity.HOUNSFIELD or not method.needs_hounsfield:
                 _look(scan, method, cache, seen)
-    rows = [row for figure in DICE_FIGURES for row in _dice_rows(figure, seen.comparisons)]
+    rows = [row for figure in OVERLAP_FIGURES for row in _overlap_rows(figure, seen.comparisons)]
     rows += _weak_rows(seen.readings)
     return Evaluation(tuple(rows), _failures(seen), seen.scans, (split,), methods.models, "scan", "n")
 
@@ -126,17 +126,17 @@ def _empty(image: Image) -> tuple[LabelMap, LabelMap]:
     return LabelMap(nothing, image.grid, LUNGS, image.origin), LabelMap(nothing, image.grid, LESIONS, image.origin)
 
 
-def _dice_rows(figure: DiceFigure, comparisons: Sequence[Comparison]) -> list[Row]:
+def _overlap_rows(figure: OverlapFigure, comparisons: Sequence[Comparison]) -> list[Row]:
     mine = [item for item in comparisons if (item.source, item.structure) == (figure.source, figure.structure)]
     made: list[Row] = []
     for group in dict.fromkeys(item.group for item in mine):
         chosen = [item for item in mine if item.group == group]
         failed = sum(bool(item.failure) for item in chosen)
-        made.append(Row(figure.figure, group, _dice(figure, chosen), failed))
+        made.append(Row(figure.figure, group, _value(figure, chosen), failed))
     return made
 
 
-def _dice(figure: DiceFigure, comparisons: Sequence[Comparison]) -> Interval | NotMeasured:
+def _value(figure: OverlapFigure, comparisons: Sequence[Comparison]) -> Interval | NotMeasured:
     """The figure over patients, one number or three counts each."""
     patients: dict[str, list[Overlap]] = {}
     for item in comparisons:
@@ -146,9 +146,9 @@ def _dice(figure: DiceFigure, comparisons: Sequence[Comparison]) -> Interval | N
         value = _draw(_dice_of_counts, [counts], list(patients))
         n_slices = sum(map(len, patients.values()))
     else:
-        judge = _mean_of_slices if figure.mean == "slices" else _of_volume
+        judge = _JUDGES[figure.mean]
         judged = {name: judge(overlaps) for name, overlaps in patients.items()}
-        there = {name: dice for name, dice in judged.items() if not isinstance(dice, NotMeasured)}
+        there = {name: value for name, value in judged.items() if not isinstance(value, NotMeasured)}
         if not there:
             return NotMeasured("no reference holds it")
         value = _draw(_mean, [np.array(list(there.values()))], list(there))
@@ -156,7 +156,7 @@ def _dice(figure: DiceFigure, comparisons: Sequence[Comparison]) -> Interval | N
     return value if isinstance(value, NotMeasured) else replace(value, n_cases=n_slices)
 
 
-def _n_judged(figure: DiceFigure, overlaps: Sequence[Overlap]) -> int:
+def _n_judged(figure: OverlapFigure, overlaps: Sequence[Overlap]) -> int:
     return len(_with_reference(overlaps)) if figure.mean == "slices" else len(overlaps)
 
 
@@ -172,6 +172,15 @@ def _mean_of_slices(overlaps: Sequence[Overlap]) -> float | NotMeasured:
 
 def _of_volume(overlaps: Sequence[Overlap]) -> float | NotMeasured:
     return Overlap(*_counts(overlaps)).dice
+
+
+def _volume_error(overlaps: Sequence[Overlap]) -> float | NotMeasured:
+    both, missed, added = _counts(overlaps)
+    return abs(added - missed) / (both + missed) if both + missed else NotMeasured("no reference holds it")
+
+
+_JUDGES = {"slices": _mean_of_slices, "volumes": _of_volume, "volume-error": _volume_error}
+"""From the overlaps of one patient's slices to one number."""
 
 
 def _counts(overlaps: Sequence[Overlap]) -> tuple[int, int, int]:
@@ -255,7 +264,7 @@ def _failures(seen: _Seen) -> tuple[Failure, ...]:
     figures: dict[tuple[str, str], list[str]] = {}
     for item in seen.comparisons:
         if item.failure:
-            ids = [each.figure.id for each in DICE_FIGURES
+            ids = [each.figure.id for each in OVERLAP_FIGURES
                    if (each.source, each.structure) == (item.source, item.structure)]  # fmt: skip
             figures.setdefault((item.scan, item.failure), []).extend(ids)
     for reading in seen.readings:

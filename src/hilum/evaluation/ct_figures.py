@@ -19,18 +19,19 @@ from .overlap import Overlap, overlap
 Structure = Literal["lungs", "right-lung", "left-lung", "opacity", "ground-glass", "consolidation"]
 """What a Dice is of; ``opacity`` is ground-glass and consolidation together."""
 
-Mean = Literal["slices", "volumes", "voxels"]
+Mean = Literal["slices", "volumes", "voxels", "volume-error"]
 """How slices make one figure.
 
 ``slices``: the mean Dice of a patient's slices, and of that the mean over patients; slices whose reference is empty
 do not count. ``volumes``: the Dice of all voxels of a patient, and of that the mean over patients. ``voxels``: the
-Dice of all voxels of all patients.
+Dice of all voxels of all patients. ``volume-error``: no Dice, but how far the volume found in a patient lies from that
+of the reference, as a share of it, and of that the mean over patients.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class DiceFigure:
-    """A Dice of one structure over the scans of one source.
+class OverlapFigure:
+    """A figure of one structure's overlaps over the scans of one source.
 
     Attributes
     ----------
@@ -46,11 +47,15 @@ class DiceFigure:
     mean: Mean
 
 
-def _dice(name: str, title: str, goal: float | None, of: tuple[str, Structure, Mean]) -> DiceFigure:
-    return DiceFigure(Figure(name, title, goal), *of)
+def _dice(name: str, title: str, goal: float | None, of: tuple[str, Structure, Mean]) -> OverlapFigure:
+    return OverlapFigure(Figure(name, title, goal), *of)
 
 
-DICE_FIGURES: tuple[DiceFigure, ...] = (
+def _volume(name: str, title: str, goal: float | None, source: str) -> OverlapFigure:
+    return OverlapFigure(Figure(name, title, goal, is_error=True), source, "opacity", "volume-error")
+
+
+OVERLAP_FIGURES: tuple[OverlapFigure, ...] = (
     _dice("lungs-imlab", "Lungs, imlab volumes, voxels of a volume", 0.97, ("imlab-lung3d", "lungs", "volumes")),
     _dice("lungs-ma2020", "Lungs, ma2020, mean of slices", 0.95, ("ma2020-slices", "lungs", "slices")),
     _dice("lungs-ma2020-right", "Right lung, ma2020, mean of slices", None, ("ma2020-slices", "right-lung", "slices")),
@@ -73,6 +78,8 @@ DICE_FIGURES: tuple[DiceFigure, ...] = (
     _dice("lesions-insertions", "Opacity put into real lungs", 0.80, ("insertions", "opacity", "volumes")),
     _dice("ground-glass-phantom", "Ground-glass, phantoms", None, ("phantom", "ground-glass", "volumes")),
     _dice("consolidation-phantom", "Consolidation, phantoms", None, ("phantom", "consolidation", "volumes")),
+    _volume("volume-phantom", "Volume of opacity off the planted one, phantoms", 0.05, "phantom"),
+    _volume("volume-insertions", "Volume of opacity off what was put into real lungs", None, "insertions"),
 )
 """Every figure of overlap, in the order of tables."""
 

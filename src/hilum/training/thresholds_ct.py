@@ -1,14 +1,15 @@
 """Thresholds of a network of CT lesions, chosen on validation slices and on opacities that were put into volumes.
 
 Outlined slices are 8-bit pictures of windows that nobody recorded, many of them equalised. Networks are less sure
-there than in Hounsfield units, for which the threshold of opacity is chosen apart: on computed volumes, and on real
-ones into which opacities were put, none of them those of a test.
+there than in Hounsfield units, for which thresholds are chosen apart: on computed volumes, and on real ones into which
+opacities were put, none of them those of a test. Many thresholds have nearly the same overlap there, and volumes that
+differ by a tenth: of those the one is taken whose volumes are right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.datasets.slices import in_split, read_slices
-from hilum.datasets.volumes import read_volumes
-from hilum.evaluation.ct_scans import PHANTOM_SPACING_MM, Scan, insertion_scan, lesion_phantom, slice_scan
+from hilum.datasets.volumes import VolumeCase, read_volumes
+from hilum.evaluation.ct_scans import PHANTOM_SPACING_MM, Scan, insertion_scan, lesion_phantom, slice_scan, volume_scan
 from hilum.evaluation.overlap import overlap
 from hilum.models.network import Network, open_networks
 from hilum.segmentation.ct_lesions import OF_HOUNSFIELD, segment_ct_lesions
@@ -28,7 +29,7 @@ GRID = tuple(np.round(np.arange(0.1, 0.81, 0.05), 2).tolist())
 """Not lower: every validation slice shows a lesion, so that nothing there speaks against marking too much."""
 
 NEAR = 0.005
-"""Means of Dice closer than this are alike: the middle of the best is taken."""
+"""Means of Dice closer than this are alike."""
 
 SOURCES = ("ma20-slices", "medseg-slices")
 
@@ -38,8 +39,11 @@ HOSTS = "imlab-lung3d"
 INSERTIONS = range(5400, 5406)
 """Seeds of opacities that are put into the hosts, in turn; those of the evaluation are others."""
 
-PHANTOMS = {5200: 0.3, 5201: 0.6, 5202: 0.9}
-"""Seed and severity of computed volumes; those of training and evaluation are others."""
+FINE_SPACING_MM = (2.5, 2.2, 2.2)
+
+PHANTOMS = {5200 + n: (n + 1) / 8 for n in range(8)}
+"""Seed and severity of computed volumes, with slices of 5 and of 2.5 mm in turn; those of training and evaluation are
+others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +57,7 @@ class Looked:
     has_classes : they are
     opacity : probability of ground-glass or consolidation within the lungs, 0 outside
     dense : consolidation's share of that
+    before : ``opacity`` of the volume that the reference was put into; None where it is not one of those
     """
 
     source: str
@@ -60,13 +65,16 @@ class Looked:
     has_classes: bool
     opacity: NDArray[np.uint8]
     dense: NDArray[np.uint8]
+    before: NDArray[np.uint8] | None = None
 
 
 def choose_for_ct_lesions(network: Network, data: Sequence[Path]) -> dict[str, float]:
-    """Thresholds ``opacity``, ``opacity-hounsfield`` and ``consolidation`` with the highest mean Dice.
+    """Thresholds ``opacity`` and ``consolidation``, for 8-bit pictures and, apart, for Hounsfield units.
 
-    Those of opacity by the mean over sources of each source's mean over slices or volumes; ``consolidation`` by both
-    classes on the slices that tell them apart. No real slice shows an outlined effusion: its threshold is not chosen.
+    Those of opacity by the highest mean Dice over sources, each the mean over its slices or volumes; in Hounsfield
+    units, of those near the highest, the one at which the volumes are nearest to what was planted. Those of
+    consolidation by both classes where they are told apart. No real slice shows an outlined effusion: its threshold is
+    not chosen.
 
     Parameters
     ----------
@@ -76,13 +84,15 @@ def choose_for_ct_lesions(network: Network, data: Sequence[Path]) -> dict[str, f
     (lungs,) = open_networks([("ct-lungs", "")], RuntimeSettings(engine="onnxruntime"), many=False)
     look = partial(_look, lungs=lungs, network=network)
     slices = [seen for scan in _slices(data) if (seen := look(scan)) is not None]
-    volumes = [seen for scan in _volumes(data) if (seen := look(scan)) is not None]
-    made = {"opacity": _best(lambda threshold: _opacity_dice(slices, threshold))}
-    made[f"opacity{OF_HOUNSFIELD}"] = _best(lambda threshold: _opacity_dice(volumes, threshold))
-    apart = [each for each in slices if each.has_classes]
-    if apart:
-        opacity = made["opacity"]
-        made["consolidation"] = _best(lambda threshold: _class_dice(apart, opacity, threshold))
+    volumes = [*_with_opacities(data, look), *_computed(look)]
+    opacity = _middle(_near_best(lambda threshold: _opacity_dice(slices, threshold)))
+    near = _near_best(lambda threshold: _opacity_dice(volumes, threshold))
+    hounsfield = min(near, key=lambda threshold: _volume_error(volumes, threshold))
+    made = {"opacity": opacity, f"opacity{OF_HOUNSFIELD}": hounsfield}
+    for name, looked, least in (("", slices, opacity), (OF_HOUNSFIELD, volumes, hounsfield)):
+        apart = [each for each in looked if each.has_classes]
+        if apart:
+            made[f"consolidation{name}"] = _middle(_near_best(partial(_class_dice, apart, least)))
     return made
 
 
@@ -93,13 +103,31 @@ def _slices(data: Sequence[Path]) -> Iterator[Scan]:
             yield slice_scan([case])
 
 
-def _volumes(data: Sequence[Path]) -> Iterator[Scan]:
-    """Volumes in Hounsfield units, whose opacities were computed."""
+Look = Callable[[Scan], Looked | None]
+
+
+def _with_opacities(data: Sequence[Path], look: Look) -> Iterator[Looked]:
+    """Real volumes into which opacities were put; what was dense in them before is known."""
     hosts = [case for folder in data if (folder / HOSTS).is_dir() for case in read_volumes(folder, (HOSTS,))]
+    before = [look(_untouched(case)) for case in hosts]
     for number, seed in enumerate(INSERTIONS if hosts else ()):
-        yield insertion_scan(hosts[number % len(hosts)], seed)
-    for seed, severity in PHANTOMS.items():
-        yield lesion_phantom(seed, severity, PHANTOM_SPACING_MM)
+        host, was = hosts[number % len(hosts)], before[number % len(hosts)]
+        seen = look(insertion_scan(host, seed))
+        if seen is not None and was is not None:
+            yield replace(seen, before=np.where(seen.reference > 0, np.uint8(0), was.opacity))
+
+
+def _untouched(case: VolumeCase) -> Scan:
+    scan = volume_scan(case)
+    return replace(scan, lesions=np.zeros(scan.image.array.shape, dtype=np.uint8))
+
+
+def _computed(look: Look) -> Iterator[Looked]:
+    for number, (seed, severity) in enumerate(PHANTOMS.items()):
+        spacing = PHANTOM_SPACING_MM if number % 2 == 0 else FINE_SPACING_MM
+        seen = look(lesion_phantom(seed, severity, spacing))
+        if seen is not None:
+            yield seen
 
 
 def _look(scan: Scan, lungs: Network, network: Network) -> Looked | None:
@@ -113,10 +141,14 @@ def _look(scan: Scan, lungs: Network, network: Network) -> Looked | None:
     return Looked(scan.source, scan.lesions, has_classes, opacity, stage.probability["consolidation"])
 
 
-def _best(figure: Callable[[float], float]) -> float:
-    """The threshold of the grid with the highest figure; the middle one of those near it."""
+def _near_best(figure: Callable[[float], float]) -> list[float]:
+    """The thresholds of the grid whose figures are near the highest."""
     values = np.array([figure(threshold) for threshold in GRID])
-    return round(float(np.median(np.array(GRID)[values >= values.max() - NEAR])), 2)
+    return [threshold for threshold, value in zip(GRID, values, strict=True) if value >= values.max() - NEAR]
+
+
+def _middle(thresholds: Sequence[float]) -> float:
+    return round(float(np.median(thresholds)), 2)
 
 
 def _opacity_dice(looked: Sequence[Looked], threshold: float) -> float:
@@ -124,6 +156,18 @@ def _opacity_dice(looked: Sequence[Looked], threshold: float) -> float:
     for each in looked:
         opacity = np.isin(each.reference, (1, 2))
         by_source.setdefault(each.source, []).append(_dice(opacity, each.opacity >= 255 * threshold))
+    return float(np.mean([np.mean(values) for values in by_source.values()]))
+
+
+def _volume_error(looked: Sequence[Looked], threshold: float) -> float:
+    """Mean over sources of how far, relative to it, a volume lies from the planted one; whatever its sign."""
+    by_source: dict[str, list[float]] = {}
+    for each in looked:
+        planted = np.count_nonzero(np.isin(each.reference, (1, 2)))
+        found = np.count_nonzero(each.opacity >= 255 * threshold)
+        if each.before is not None:
+            found -= np.count_nonzero(each.before >= 255 * threshold)
+        by_source.setdefault(each.source, []).append(abs(found - planted) / max(planted, 1))
     return float(np.mean([np.mean(values) for values in by_source.values()]))
 
 

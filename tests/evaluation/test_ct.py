@@ -292,5 +292,5 @@ class TestOutputs:
         of_lungs = {metric.figure for metric in metrics_of(made, "ct-lungs")}
         of_lesions = {metric.figure for metric in metrics_of(made, "ct-lesions")}
         assert of_lungs == {"lungs-ma20-volumes", "lungs-ma20-slices"}
-        assert of_lesions == {"lesions-ma20-volumes", "lesions-ma20-slices", "lesions-phantom"}
+        assert of_lesions == {"lesions-ma20-volumes", "lesions-ma20-slices", "lesions-phantom", "volume-phantom"}
         assert metrics_of(made, "cxr-lungs") == metrics_of(made, "cxr-lesions") == ()

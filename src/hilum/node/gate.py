@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.readers import Entry, find
@@ -11,33 +10,13 @@ from hilum.readers.dicom_header import FILMS, read_header
 from hilum.readers.spots import Spot
 from hilum.settings import Settings
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An image that is not analysed.
-
-    Attributes
-    ----------
-    name : of the case that it would have been
-    code : why, such as ``other-modality``
-    message : the same as a sentence
-    """
-
-    name: str
-    code: str
-    message: str
+from .study import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The images of a study: those that are to be analysed, and those that are not."""
+def choose(files: Sequence[Path], settings: Settings) -> tuple[list[Entry], list[Outcome]]:
+    """The images of one study that are to be analysed, and what becomes of those that are not.
 
-    entries: tuple[Entry, ...]
-    refusals: tuple[Refusal, ...]
-
-
-def choose(files: Sequence[Path], settings: Settings) -> Choice:
-    """The images among the files of one study; of several series of a CT the best by the rules of ``hilum series``.
+    Of several series of a CT the best is taken, by the rules of ``hilum series``.
 
     Parameters
     ----------
@@ -51,14 +30,14 @@ def choose(files: Sequence[Path], settings: Settings) -> Choice:
     """
     wanted = {each.upper() for each in settings.node.modalities}
     entries: list[Entry] = []
-    refusals: list[Refusal] = []
+    refusals: list[Outcome] = []
     for entry in find(files, settings.read):
         modality = _modality(entry, settings)
         if modality in wanted:
             entries.append(entry)
         else:
-            refusals.append(_refusal(entry.name, modality, wanted))
-    return Choice(tuple(entries), tuple(refusals))
+            refusals.append(Outcome(entry.name, "refused", *_why_refused(modality, wanted)))
+    return entries, refusals
 
 
 def _modality(entry: Entry, settings: Settings) -> str:
@@ -72,11 +51,12 @@ def _modality(entry: Entry, settings: Settings) -> str:
     return header.modality if header.is_film else f"{header.modality} picture".strip()
 
 
-def _refusal(name: str, modality: str, wanted: set[str]) -> Refusal:
+def _why_refused(modality: str, wanted: set[str]) -> tuple[str, str]:
+    """A code and a sentence."""
     if not modality:
-        return Refusal(name, "no-modality", "Its header cannot be read, or does not say of what modality it is.")
+        return "no-modality", "Its header cannot be read, or does not say of what modality it is."
     if modality.endswith("picture"):
-        message = f"It is a picture ({modality}), and films say that they are one ({', '.join(sorted(FILMS))})."
-        return Refusal(name, "not-a-film", message)
-    message = f"It is of modality {modality}, and this node is set to analyse {', '.join(sorted(wanted))}."
-    return Refusal(name, "other-modality", message)
+        told = f"It is a picture ({modality}), and films say that they are one ({', '.join(sorted(FILMS))})."
+        return "not-a-film", told
+    told = f"It is of modality {modality}, and this node is set to analyse {', '.join(sorted(wanted))}."
+    return "other-modality", told

@@ -1,4 +1,4 @@
-"""A study's state: one small file in its folder, replaced at once."""
+"""A study's state: one small file in its folder, replaced at once; and what becomes of its images."""
 
 from __future__ import annotations
 
@@ -52,6 +52,24 @@ class Study:
     has_more: bool = False
     result_bytes: int = 0
     object_bytes: int = 0
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one image: ``done``, ``refused`` or ``failed``, with its code and sentence.
+
+    Attributes
+    ----------
+    name : of the case that it is, or would have been
+    status : ``refused`` says something about the image, ``failed`` about Hilum
+    code : why it was refused or failed, such as ``other-modality``; empty if it is done
+    message : the same as a sentence
+    """
+
+    name: str
+    status: Literal["done", "refused", "failed"]
     code: str = ""
     message: str = ""
 

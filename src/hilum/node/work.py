@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from hilum.errors import (
     Error,
@@ -34,7 +34,7 @@ from .gate import choose
 from .log import defect, tell
 from .outbox import plan
 from .queue import RESULTS, Queue
-from .study import State, Study
+from .study import Outcome, State, Study
 
 if TYPE_CHECKING:
     from hilum.worklist.record import Recorder
@@ -49,16 +49,6 @@ _DEFECT = "{}: {}. This is a defect of Hilum; please report it."
 
 LONGEST_WAIT = 3600.0
 """Seconds that a retry waits at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one image: ``done``, ``refused`` or ``failed``, with its code and sentence."""
-
-    name: str
-    status: Literal["done", "refused", "failed"]
-    code: str = ""
-    message: str = ""
 
 
 def back_off(first: float, tries: int) -> float:
@@ -144,11 +134,10 @@ class Worker:
 
     def _all(self, group: str, files: Sequence[Path], folder: Path) -> list[Outcome]:
         try:
-            choice = choose(files, self._settings)
+            entries, refused = choose(files, self._settings)
         except ReadError as error:
             return [self._told(group, Outcome("study", "refused", code_of(error), str(error)))]
-        outcomes = [self._told(group, self._one(group, entry, folder)) for entry in choice.entries]
-        refused = [Outcome(each.name, "refused", each.code, each.message) for each in choice.refusals]
+        outcomes = [self._told(group, self._one(group, entry, folder)) for entry in entries]
         if refused and not outcomes:
             refused[0] = self._told(group, refused[0])
         return [*outcomes, *refused]

@@ -66,6 +66,19 @@ def test_results_that_were_not_delivered_keep_their_study(queue) -> None:
     assert left(queue) == ["a", "e"]
 
 
+def test_what_the_operator_removes_of_objects_put_aside_gives_its_room_back(queue) -> None:
+    before = queue.bytes
+    for number in range(2):
+        part = queue.incoming / "y.part"
+        part.write_bytes(b"y" * (5000 + number))
+        queue.put_aside(part, "not-dicom: it is no DICOM file")
+    assert queue.bytes >= before + 10_001
+    for path in queue.aside.iterdir():
+        path.unlink()
+    assert sweep(queue, NodeSettings(), lambda _: False) == 0
+    assert queue.bytes == before
+
+
 def test_a_spool_that_fills_up_is_cleared_before_its_time(queue) -> None:
     queue.limit_bytes = queue.bytes  # a tenth over what it may hold, and so one study too many
     sweep(queue, NodeSettings(), lambda _: False)

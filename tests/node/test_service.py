@@ -9,9 +9,11 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from io import StringIO
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -19,7 +21,8 @@ from click.testing import CliRunner
 
 from hilum.cli.app import app
 from hilum.errors import SettingsError
-from hilum.node import Node
+from hilum.node import Node, Queue, watch
+from hilum.node.intake import take_file
 from hilum.node.log import JsonLines
 from hilum.node.log import log as node_log
 
@@ -234,6 +237,37 @@ def test_a_watched_folder_is_taken_in_and_left_as_it_is(tmp_path) -> None:
         film_file(tmp_path / "inbox", 5)
         wait_for(lambda: again.queue.counts["objects"])
         assert (again.queue.counts["objects"], again.queue.counts["duplicates"]) == (1, 0)
+
+
+def test_a_file_that_cannot_be_read_does_not_hold_up_the_others_of_a_watched_folder(tmp_path, monkeypatch) -> None:
+    paths = [film_file(tmp_path / "inbox", number) for number in (1, 2, 3)]
+
+    def taking(queue: Queue, path: Path) -> str:
+        if path == paths[0]:
+            raise PermissionError(13, "no permission", str(path))
+        if path == paths[1]:
+            path.unlink()  # somebody takes it away just now
+        return take_file(queue, path)
+
+    monkeypatch.setattr(watch, "take_file", taking)
+    queue = Queue(tmp_path / "spool", limit_bytes=1e9)
+    folder = watch.WatchedFolder(queue, tmp_path / "inbox")
+    assert folder.step() == 0
+    with pytest.raises(PermissionError):
+        folder.step()
+    assert queue.counts["objects"] == 1
+    monkeypatch.setattr(watch, "take_file", take_file)
+    assert folder.step() == 1
+
+
+def test_the_health_page_knows_every_part_before_it_runs(tmp_path, monkeypatch) -> None:
+    node = Node(node_settings(tmp_path / "spool", watch=str(tmp_path)))
+    with monkeypatch.context() as held:
+        held.setattr(threading.Thread, "start", lambda _: None)
+        node._run("late", lambda: 0)
+    assert node._failures == {"late": 0}  # nothing is added while somebody goes through them
+    node._threads.clear()
+    node.stop()
 
 
 def test_health_and_metrics(films, tmp_path) -> None:

@@ -51,7 +51,7 @@ class Queue:
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
         self._recover()
-        self.bytes = tree_bytes(folder)
+        self.bytes, self._aside_bytes = tree_bytes(folder), tree_bytes(self.aside)
 
     def _recover(self) -> None:
         """Take up where the last process was stopped, or killed."""
@@ -147,16 +147,24 @@ class Queue:
         The same bytes are kept once; a file that the spool has no room for is removed.
         """
         size = part.stat().st_size
+        with part.open("rb") as file:
+            kept = self.aside / f"{hashlib.file_digest(file, 'sha256').hexdigest()[:24]}.dcm"
         with self._lock:
             self.counts["put_aside"] += 1
-            with part.open("rb") as file:
-                kept = self.aside / f"{hashlib.file_digest(file, 'sha256').hexdigest()[:24]}.dcm"
             if kept.exists() or not self.room_for(size):
                 part.unlink(missing_ok=True)
                 return
             kept.with_suffix(".txt").write_text(f"{reason}\n", encoding="utf-8")
             part.rename(kept)
             self.bytes += size
+            self._aside_bytes += size
+
+    def recount_aside(self) -> None:
+        """Give back the room of objects put aside that the operator has removed."""
+        with self._lock:
+            there = tree_bytes(self.aside)
+            self.bytes += there - self._aside_bytes
+            self._aside_bytes = there
 
     # work
 

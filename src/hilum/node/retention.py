@@ -26,6 +26,7 @@ def sweep(queue: Queue, settings: NodeSettings, is_owed: Callable[[str], bool]) 
     settings : of the node
     is_owed : whether results of a study still have to be sent
     """
+    queue.recount_aside()
     finished = [each for each in queue.studies() if each.state in ("done", "refused") and not is_owed(each.id)]
     finished.sort(key=lambda each: each.changed)
     oldest = time.time() - settings.keep_days * 86400

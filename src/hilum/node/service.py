@@ -147,11 +147,12 @@ class Node:
                     rest = 0.0 if step() else pause
                     self._failures[name] = 0
                 except Exception as error:  # noqa: BLE001 - a part that fails is tried again, and the page tells of it
-                    self._failures[name] = self._failures.get(name, 0) + 1
+                    self._failures[name] += 1
                     defect(name, error)
                     rest = max(pause, min(60.0, back_off(1.0, self._failures[name])))
                 self._stop.wait(rest)
 
+        self._failures[name] = 0  # here, since the health page must not meet a part that is just being added
         self._threads.append(threading.Thread(target=loop, name=name, daemon=True))
         self._threads[-1].start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from .disk import read_json, write_json
@@ -34,14 +35,21 @@ class WatchedFolder:
         Raises
         ------
         OSError
-            The folder cannot be read.
+            The folder cannot be read; or a file cannot, of which the others were taken in.
         """
         found = self._marks()
         steady = [name for name, mark in found.items() if self._last.get(name) == mark != self._seen.get(name)]
         self._last = found
-        taken = 0
+        taken, trouble = 0, None
         for name in steady:
-            if take_file(self._queue, self._folder / name) == "full":
+            try:
+                fate = take_file(self._queue, self._folder / name)
+            except FileNotFoundError:  # somebody took it away
+                continue
+            except OSError as error:
+                trouble = error
+                continue
+            if fate == "full":
                 break
             self._seen[name] = found[name]
             taken += 1
@@ -50,6 +58,8 @@ class WatchedFolder:
             del self._seen[name]
         if taken or gone:
             write_json(self._record, self._seen)
+        if trouble is not None:
+            raise trouble
         return taken
 
     def _marks(self) -> dict[str, str]:
@@ -61,8 +71,8 @@ class WatchedFolder:
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in files:
                 path = Path(place, name)
-                if name.startswith(".") or not path.is_file():
-                    continue
-                state = path.stat()
-                marks[path.relative_to(self._folder).as_posix()] = f"{state.st_size} {state.st_mtime_ns}"
+                with suppress(FileNotFoundError):  # somebody took it away
+                    if not name.startswith(".") and path.is_file():
+                        state = path.stat()
+                        marks[path.relative_to(self._folder).as_posix()] = f"{state.st_size} {state.st_mtime_ns}"
         return marks

@@ -18,6 +18,7 @@ from hilum.image import Image, LabelMap, Quantity
 from hilum.measurement import Finding, Gravity
 from hilum.segmentation.scale import usual_grid
 from hilum.settings import GateSettings
+from hilum.wording import counted
 
 AIR_HU = (-1200.0, -600.0)
 """Air and aerated lung."""
@@ -73,6 +74,9 @@ SMALL_ML = 700.0
 VOLUME_RATIO = 0.4
 """One lung smaller than this share of the other is out of the ordinary."""
 
+_OF_SIZE = ("too-few-slices", "too-small")
+"""What keeps networks from a volume, and nobody from measuring what is drawn on it."""
+
 _SAMPLES = 64
 """Values are judged on about this many voxels along each axis."""
 
@@ -107,6 +111,17 @@ def before(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
         message = "It is made of 8-bit pictures, not of Hounsfield units: densities are not measured."
         found.append(Finding("windowed-ct", Gravity.NOTE, message))
     return tempered(found, settings)
+
+
+def scored(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
+    """What is found on a CT whose masks are there already: as :func:`before`, but it may be small, or of few slices.
+
+    It may be a part of a chest, too: where it has values of aerated lung, those that a chest lacks are a warning.
+    """
+    found = [each for each in before(image, settings) if each.code not in _OF_SIZE]
+    if float(image.array.min()) >= LUNG_HU[1]:
+        return tuple(found)
+    return tuple(replace(each, gravity=Gravity.WARNING) if each.code == "not-hounsfield" else each for each in found)
 
 
 def after(lungs: LabelMap, settings: GateSettings, *, is_to_scale: bool = True) -> tuple[Finding, ...]:
@@ -182,9 +197,10 @@ def _by_labels(array: NDArray[Any]) -> Iterator[Finding]:
         return
     found = np.unique(np.concatenate([np.unique(plane) for plane in array]))
     if len(found) <= LABELS_LIMIT:
+        listed = ", ".join(f"{value:g}" for value in found)
         message = (
-            f"It holds {len(found)} different values only ({', '.join(f'{value:g}' for value in found)}): it is a "
-            "mask, not a scan. Give the scan; masks are scored by 'hilum score'."
+            f"It holds {counted(len(found), 'different value')} only ({listed}): it is a mask, not a scan. Give the "
+            "scan; masks are scored by 'hilum score'."
         )
         yield Finding("mask-given", Gravity.ERROR, message)
 

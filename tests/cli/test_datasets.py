@@ -103,6 +103,17 @@ def test_split_into_parts_written_and_told(table: Path) -> None:
     }
 
 
+def test_one_patient_is_not_told_in_the_plural(table: Path) -> None:
+    text = json.dumps({"TRAINING": ["3-0"], "VALIDATION": ["4-0", "4-1"]})
+    (table / "theirs.json").write_text(text, encoding="utf-8")
+    got = run("split", table, "--from", table / "theirs.json")
+    assert got.stdout.splitlines() == [
+        "train         1 patient        1 case",
+        "val           1 patient        2 cases",
+        "17 cases are in no part.",
+    ]
+
+
 def test_split_takes_a_folder_and_writes_the_format_of_others(table: Path) -> None:
     got = run("split", table, "--folds", "5", "--as", "miscnn", "-o", table / "folds", "--json")
     assert json.loads(got.stdout)["parts"]["fold-4"] == {"patients": 2, "cases": 4}
@@ -118,7 +129,7 @@ def test_a_split_by_image_does_not_hold(table: Path) -> None:
     got = run("split", table, "--from", table / "theirs.json")
     assert got.exit_code == 1
     assert "Patient films/1 is in train and val." in got.stdout
-    assert "1 patients are in more than one part: this split does not hold." in got.stdout
+    assert "1 patient is in more than one part: this split does not hold." in got.stdout
     assert "15 cases are in no part." in got.stdout
 
 

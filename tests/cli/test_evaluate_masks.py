@@ -72,7 +72,7 @@ def test_wrong_words_are_refused(truth: Path, ours: Path, tmp_path: Path):
     for words, message in (
         (("--predictions", ours, "--kind", "lung"), "Did you mean 'lungs'"),
         (("--predictions", ours, "--split", "testing"), "Did you mean 'test'"),
-        (("--predictions", ours, "--split", "train"), "None of the 2 cases is in the split 'train'"),
+        (("--predictions", ours, "--split", "train"), "There are 2 cases, and none in the split 'train'"),
         (("--predictions", ours, "--predictions", ours), "names of their own"),
         (("--predictions", f"x={tmp_path / 'none'}"), "There is no"),
     ):

@@ -199,4 +199,4 @@ def test_the_command_needs_films_that_readers_scored(tmp_path) -> None:
     (tmp_path / "images" / "a.jpg").touch()
     told = CliRunner().invoke(app, ["evaluate", "thresholds", "--data", str(tmp_path)])
     assert told.exit_code == 1
-    assert "of 1 films in the split 'val' none has a six-zone score by a reader" in told.stderr
+    assert "of 1 film in the split 'val' none has a six-zone score by a reader" in told.stderr

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from hilum.errors import ReadError
+from hilum.wording import counted
 from hilum.writers.tables import TABLE
 
 _DATE = re.compile(r"(\d{4})(-?)(\d{2})\2(\d{2})(?:[T ].*)?")
@@ -39,7 +40,8 @@ def dates_of(folders: Sequence[Path], told: Sequence[str] = ()) -> tuple[date, .
     if told:
         if len(told) != len(folders):
             raise ReadError(
-                f"There are {len(folders)} results and {len(told)} dates: give one for each, in their order."
+                f"There are {counted(len(folders), 'result')} and {counted(len(told), 'date')}: give one for each, in "
+                "their order."
             )
         found = [read_date(text) for text in told]
         for text, each in zip(told, found, strict=True):

@@ -16,6 +16,7 @@ from hilum.provenance import Json
 from hilum.readers import read
 from hilum.readers.masks import read_labels
 from hilum.settings import ReadSettings
+from hilum.wording import counted
 from hilum.writers import write
 from hilum.writers.csv_file import write_csv
 from hilum.writers.result_json import encode_json, rounded
@@ -110,7 +111,8 @@ def follow_up(
         lesions, why = _of_films(results, titles, settings)
         return FollowUp(titles, when, changes, lesions=lesions, no_lesions=why)
     if images and len(images) != len(results):
-        raise ReadError(f"There are {len(results)} results and {len(images)} images: give one for each, or none.")
+        there = f"{counted(len(results), 'result')} and {counted(len(images), 'image')}"
+        raise ReadError(f"There are {there}: give one image for each, or none.")
     places: list[Path | None] = [*images] or [None] * len(results)
     first = scan_of(results[0], places[0], settings)
     aligned: list[Aligned] = []

@@ -13,6 +13,7 @@ import click
 
 from hilum.cli.options import chosen_settings, models_option, setting, settings_sources
 from hilum.cli.talk import TalkingCommand
+from hilum.wording import counted
 
 
 @click.command("batch", cls=TalkingCommand)
@@ -90,7 +91,8 @@ def command(
             watcher=live,
             **how,
         )
-    click.echo(f"{summary.done} of {summary.cases} cases done, {summary.kept} of the {summary.cases} settled before.")
+    cases = counted(summary.cases, "case")
+    click.echo(f"{summary.done} of {cases} done, {summary.kept} of the {summary.cases} settled before.")
     for code, count in summary.failures.items():
         click.echo(f"{count} failed: {code}")
     click.echo(f"Table: {output / 'results.csv'}")

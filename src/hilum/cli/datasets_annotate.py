@@ -9,6 +9,7 @@ import click
 
 from hilum.cli.options import chosen_settings, models_option, settings_sources
 from hilum.cli.talk import TalkingCommand, progress
+from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.datasets.annotate import Annotated
@@ -78,9 +79,9 @@ def command(sources: tuple[Path, ...], output: Path, kinds: tuple[str, ...], rev
     for text in trouble:
         click.echo(text, err=True)
     masks = sum(fact.startswith(MARK) for case in done for fact in case.facts)
-    click.echo(f"{output}: {masks} masks made for {len(films)} of {len(table)} cases")
+    click.echo(f"{output}: {counted(masks, 'mask')} made for {len(films)} of {counted(len(table), 'case')}")
     if films:
         click.echo(f"Review: {output / 'review.html'}")
     if trouble:
-        click.echo(f"{len(trouble)} films could not be read.")
+        click.echo(f"{counted(len(trouble), 'film')} could not be read.")
         click.get_current_context().exit(SOME_FAILED)

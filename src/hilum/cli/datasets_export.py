@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hilum.cli.talk import TalkingCommand
+from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.datasets.outlines.exchange import Form
@@ -33,4 +34,4 @@ def command(tables: tuple[Path, ...], *, output: Path, kind: MaskKind, form: For
     from hilum.datasets.tables import open_tables
 
     count = export_annotations(open_tables(tables), output, kind, form)
-    click.echo(f"{count} objects: {output}")
+    click.echo(f"{counted(count, 'object')}: {output}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hilum.cli.talk import QUIET, TalkingCommand
+from hilum.wording import counted, noun
 
 if TYPE_CHECKING:
     from hilum.datasets.harmonise import HarmoniseSettings, Outcome
@@ -174,6 +175,6 @@ def _forms(outcomes: tuple[Outcome, ...], settings: HarmoniseSettings) -> str:
 
 
 def _told(counts: dict[str, int], output: Path, forms: str) -> str:
-    kept = f", {counts['kept']} were there already" if counts["kept"] else ""
+    kept = f", {counts['kept']} {noun(counts['kept'], 'was', 'were')} there already" if counts["kept"] else ""
     failed = f", {counts['failed']} failed" if counts["failed"] else ""
-    return f"{output}: {counts['made']} of {counts['cases']} cases made as {forms}{kept}{failed}"
+    return f"{output}: {counts['made']} of {counted(counts['cases'], 'case')} made as {forms}{kept}{failed}"

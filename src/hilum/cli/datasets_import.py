@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hilum.cli.talk import TalkingCommand
+from hilum.wording import counted
 
 
 @click.command("import", cls=TalkingCommand)
@@ -49,4 +50,4 @@ def command(
     reading = Reading(images, named, attribute, patient, source)
     table = import_annotations(annotations, output, reading)
     kinds = dict.fromkeys(kind for case in table for kind in case.masks)
-    click.echo(f"{len(table)} films with masks of {', '.join(kinds) or 'nothing'}: {output / 'cases.csv'}")
+    click.echo(f"{counted(len(table), 'film')} with masks of {', '.join(kinds) or 'nothing'}: {output / 'cases.csv'}")

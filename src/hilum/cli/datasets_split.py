@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hilum.cli.talk import TalkingCommand
+from hilum.wording import counted, noun
 
 if TYPE_CHECKING:
     from hilum.datasets.schema import CaseTable
@@ -124,13 +125,19 @@ def _patients(split: Split, table: CaseTable) -> dict[str, int]:
 
 def _as_text(split: Split, table: CaseTable) -> str:
     patients = _patients(split, table)
-    lines = [f"{part:8}{patients[part]:7} patients{len(keys):8} cases" for part, keys in split.parts.items()]
+    lines = [_line(part, patients[part], len(keys)) for part, keys in split.parts.items()]
     left = len(table) - sum(map(len, split.parts.values()))
-    lines += [f"{left} cases are in no part."] if left else []
+    lines += [f"{counted(left, 'case')} {noun(left, 'is', 'are')} in no part."] if left else []
     divided = split.divided(table)
     lines += [f"Patient {each.person} is in {' and '.join(each.parts)}." for each in divided[:10]]
-    lines += [f"{len(divided)} patients are in more than one part: this split does not hold."] if divided else []
+    if divided:
+        patients_are = f"{counted(len(divided), 'patient')} {noun(len(divided), 'is', 'are')}"
+        lines.append(f"{patients_are} in more than one part: this split does not hold.")
     return "\n".join(lines)
+
+
+def _line(part: str, patients: int, cases: int) -> str:
+    return f"{part:8}{patients:7} {noun(patients, 'patient'):8}{cases:8} {noun(cases, 'case')}"
 
 
 def _as_json(split: Split, table: CaseTable) -> str:

@@ -10,6 +10,7 @@ import click
 from hilum.cli.options import chosen_settings, settings_sources
 from hilum.cli.talk import TalkingCommand
 from hilum.errors import Error, MissingExtra, SettingsError, WrongQuantity
+from hilum.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,7 @@ def command(run: Path, films: tuple[Path, ...], *, output: Path) -> None:
             failed += 1
             click.echo(f"{entry.name}: {error}", err=True)
         else:
-            click.echo(f"{entry.name}: {len(case.instances)} lesions: {folder}")
+            click.echo(f"{entry.name}: {counted(len(case.instances), 'lesion')}: {folder}")
     if failed:
         click.get_current_context().exit(1 if len(entries) == 1 else SOME_FAILED)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from hilum.cli.talk import QUIET, TalkingCommand, progress
+from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.datasets.schema import DatasetCase, MaskKind
@@ -154,7 +155,7 @@ def cases_of(truths: tuple[Path, ...], split: str) -> list[DatasetCase]:
     table = open_tables(truths)
     found = [case for case in table if split in ("all", case.split)]
     if not found:
-        raise SettingsError(f"None of the {len(table)} cases is in the split {split!r}.")
+        raise SettingsError(f"There are {counted(len(table), 'case')}, and none in the split {split!r}.")
     return found
 
 

@@ -11,6 +11,7 @@ import click
 from hilum.cli.options import chosen_settings, models_option, settings_sources
 from hilum.cli.talk import TalkingCommand
 from hilum.errors import ReadError
+from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.evaluation.sweep import ZoneTable
@@ -81,9 +82,9 @@ def _zones(table: Path | None, folders: tuple[Path, ...], split: str, output: Pa
     if not any(film.six_zone is not None and not film.is_poor_quality for film in cases):
         places = ", ".join(f"'{folder}'" for folder in folders)
         raise ReadError(
-            f"Cannot choose a threshold on {places}: of {len(cases)} films in the split {split!r} none has a six-zone "
-            "score by a reader. Give films whose cases.csv has numbers in the columns six_zone_score_R or "
-            "six_zone_score_D and whose quality is not poor."
+            f"Cannot choose a threshold on {places}: of {counted(len(cases), 'film')} in the split {split!r} none "
+            "has a six-zone score by a reader. Give films whose cases.csv has numbers in the columns six_zone_score_R "
+            "or six_zone_score_D and whose quality is not poor."
         )
     networks = open_networks(chosen_settings(), many=True).films
     with click.progressbar(cases, label="Looking at films", file=sys.stderr) as bar:

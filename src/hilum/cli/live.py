@@ -10,6 +10,7 @@ import click
 
 from hilum.batch.local import Outcome
 from hilum.cli.talk import QUIET
+from hilum.wording import counted
 
 LINE_SECONDS = 0.2
 """Shortest time between two states on a terminal."""
@@ -41,7 +42,7 @@ class Live:
         self._total = total
         self._started = self._told = self._clock()
         if not self._is_quiet:
-            click.echo(f"{total} case{'' if total == 1 else 's'} to work on, {kept} settled before.", err=True)
+            click.echo(f"{counted(total, 'case')} to work on, {kept} settled before.", err=True)
 
     def step(self, outcome: Outcome, /) -> None:
         """One more case has been worked on."""
@@ -69,6 +70,6 @@ class Live:
         left = round((self._total - self._done) / rate) if rate else 0
         hours, minutes = divmod(left // 60, 60)
         return (
-            f"{self._done} of {self._total} cases, {self._failed} failed, {speed}, "
+            f"{self._done} of {counted(self._total, 'case')}, {self._failed} failed, {speed}, "
             f"{hours}:{minutes:02}:{left % 60:02} left"
         )

@@ -11,6 +11,7 @@ import click
 
 from hilum.cli.talk import TalkingCommand
 from hilum.errors import MissingExtra
+from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.models.card import Card
@@ -127,7 +128,7 @@ def _page(card: Card) -> Iterator[str]:
     yield from ("", "Measured, with 95 % intervals")
     for each in card.metrics:
         interval = f"{each.estimate:.3f} ({each.low:.3f} to {each.high:.3f})"
-        yield f"  {each.figure:<28} {interval}  {each.split}, {each.n_cases} images"
+        yield f"  {each.figure:<28} {interval}  {each.split}, {counted(each.n_cases, 'image')}"
     yield from ("", "Trained on")
     for data in card.training_data:
-        yield f"  {data.name}: {data.n_cases} images for {data.purpose}; {data.licence}; {data.source}"
+        yield f"  {data.name}: {counted(data.n_cases, 'image')} for {data.purpose}; {data.licence}; {data.source}"

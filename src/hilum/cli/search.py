@@ -10,6 +10,7 @@ import click
 from hilum.cli.talk import TalkingCommand
 from hilum.cli.train import ANY, hush, threads_option
 from hilum.errors import MissingExtra
+from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.training.search import TrialOutcome
@@ -89,9 +90,8 @@ def _give(space: SearchSpace, found: list[TrialOutcome], output: Path) -> bool:
     from hilum.training.search import BEST, best_of
 
     counts = {state: sum(each.state == state for each in found) for state in ("complete", "pruned", "fail")}
-    click.echo(
-        f"{len(found)} trials: {counts['complete']} complete, {counts['pruned']} pruned, {counts['fail']} failed"
-    )
+    ends = f"{counts['complete']} complete, {counts['pruned']} pruned, {counts['fail']} failed"
+    click.echo(f"{counted(len(found), 'trial')}: {ends}")
     best = best_of(space, found)
     if best is None:
         return False

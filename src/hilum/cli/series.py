@@ -12,6 +12,7 @@ import click
 from hilum.cli.options import chosen_settings, settings_sources
 from hilum.cli.talk import TalkingCommand
 from hilum.provenance import Json
+from hilum.wording import counted, noun
 
 if TYPE_CHECKING:
     from hilum.measurement import Finding
@@ -41,9 +42,10 @@ def _lines(found: Survey) -> Iterator[str]:
         for series, reason in zip(study.series, study.reasons, strict=True):
             yield from (f"  {line}" for line in _describe(series, reason, is_taken=_is_taken(study, series)))
         if study.passed_over:
-            yield f"    and {_count(len(study.passed_over), 'file')} that {_are(len(study.passed_over))} no volume"
+            rest = len(study.passed_over)
+            yield f"    and {counted(rest, 'file')} that {noun(rest, 'is', 'are')} no volume"
     if found.films:
-        yield f"{_count(len(found.films), 'file')} besides, analysed each by itself"
+        yield f"{counted(len(found.films), 'file')} besides, analysed each by itself"
     if not found.studies:
         yield "No DICOM series of a volume was found."
 
@@ -60,7 +62,7 @@ def _describe(series: Series, reason: str, *, is_taken: bool) -> Iterator[str]:
 
 def _facts(series: Series) -> Iterator[str]:
     yield series.first.modality or "no modality"
-    yield _count(len(series.stack.slices), "slice")
+    yield counted(len(series.stack.slices), "slice")
     if series.stack.lattice is not None:
         _, rows, columns = series.stack.lattice.grid.shape
         yield f"{series.stack.plane}, {columns}x{rows}, {series.slice_mm:.3g} mm apart"
@@ -78,14 +80,6 @@ def _findings(series: Series) -> tuple[Finding, ...]:
 
 def _is_taken(study: Study, series: Series) -> bool:
     return series is study.taken and not series.refusal
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 or thing == 'series' else 's'}"
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
 
 
 def _as_json(found: Survey) -> dict[str, Json]:

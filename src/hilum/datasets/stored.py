@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from hilum.errors import MissingExtra, ReadError
 from hilum.geometry import VolumeGrid
 from hilum.image import Image
+from hilum.wording import counted
 
 JSRT_SIDE = 2048
 """Rows and columns of the films of JSRT."""
@@ -83,7 +84,8 @@ def plane_of(path: Path, index: int) -> Image:
     image = stack(path)
     count, rows, columns = image.volume.shape
     if not 0 <= index < count:
-        raise ReadError(f"{str(path)!r} has {count} slices, and number {index} of them was asked for.", path=path)
+        has = counted(count, "slice")
+        raise ReadError(f"{str(path)!r} has {has}, and number {index} of them was asked for.", path=path)
     grid = image.volume.cropped((index, 0, 0), (1, rows, columns))
     return Image(image.array[index : index + 1], grid, image.quantity, image.origin, findings=image.findings)
 

@@ -20,6 +20,7 @@ from hilum.measurement import NotMeasured
 from hilum.models.card import CARD, read_card
 from hilum.models.card_writer import write_card
 from hilum.segmentation.zones import ZONES
+from hilum.wording import counted
 from hilum.writers.csv_file import write_csv
 
 from .agreement import (
@@ -236,7 +237,7 @@ def write_sweep(result: Sweep, path: Path) -> None:
 
 def as_text(result: Sweep) -> str:
     """The best threshold by each measure, with its figure and interval."""
-    lines = [f"{result.n_cases} films; {result.n_unmeasured} more could not be measured", ""]
+    lines = [f"{counted(result.n_cases, 'film')}; {result.n_unmeasured} more could not be measured", ""]
     lines.append(f"{'best by':<24} {'threshold':>9}  figure (95 % interval)")
     for name, threshold in result.chosen.items():
         found = result.at_best.get(name)

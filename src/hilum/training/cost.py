@@ -14,6 +14,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.data import default_collate
 from torch.utils.flop_counter import FlopCounterMode
 
+from hilum.wording import counted
+
 from .learner import Learner
 
 TIMED_BATCH = 2
@@ -48,7 +50,7 @@ class Cost:
         """One line for people."""
         macs = "?" if self.macs is None else f"{self.macs / 1e9:.2f} G"
         known = self.steps < 10**7
-        hours = f"{self.steps} steps, about {_as_time(self.seconds)}" if known else "as long as it is given"
+        hours = f"{counted(self.steps, 'step')}, about {_as_time(self.seconds)}" if known else "as long as it is given"
         return (
             f"{self.parameters / 1e6:.2f} M parameters, {macs} MACs a sample, about {self.memory_bytes / 1e9:.1f} GB a "
             f"step, {self.samples_per_second:.2g} samples/s here: {hours}."

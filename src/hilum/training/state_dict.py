@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hilum.errors import ModelMismatch, ReadError
+from hilum.wording import counted, noun
 
 _UNREADABLE = (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError)
 """What torch raises for files that are damaged, or none of its own: any bytes may be words of a pickle."""
@@ -93,7 +94,7 @@ def differences(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> st
     parts = (
         (f"{len(missing)} {of_all} are missing", missing),
         (f"{len(wrong)} {of_all} have another shape", wrong),
-        (f"{len(unexpected)} tensors are unexpected", unexpected),
+        (f"{counted(len(unexpected), 'tensor')} {noun(len(unexpected), 'is', 'are')} unexpected", unexpected),
     )
     return ". ".join(f"{what}: {_named(keys)}" for what, keys in parts if keys)
 

@@ -194,7 +194,7 @@ def test_messages_say_what_and_where(tree: Tree) -> None:
     sides_swapped_by_a_flip(replace(tree, cases={"volume-0": tree.cases["volume-1"]}))
     found = {defect.code: defect.message for defect in audit(examine_all(tree.table, workers=1)).defects}
     assert found["spacing-unit"].startswith("The spacing is 0.008 x 0.004 x 0.004 mm: slices lie 0.2 to 20 mm apart")
-    assert found["unknown-label"] == "Mask 'lesions' holds 9 (1 pixels); named are 1, 2."
+    assert found["unknown-label"] == "Mask 'lesions' holds 9 (1 pixel); named are 1, 2."
     assert "the patient's right belongs at the image's left edge" in found["wrong-side"]
 
 

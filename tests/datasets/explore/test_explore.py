@@ -195,7 +195,7 @@ def test_explore_writes_a_page_that_fetches_nothing(table: CaseTable, tmp_path: 
 def test_audit_tells_by_its_status(table: CaseTable, tmp_path: Path) -> None:
     CaseTable(table.cases[1:2]).write_csv(tmp_path / "clean.csv")
     clean = CliRunner().invoke(audit_command, [str(tmp_path / "clean.csv")])
-    assert (clean.exit_code, clean.stdout) == (0, "1 cases of 1 patients\nNothing was found.\n")
+    assert (clean.exit_code, clean.stdout) == (0, "1 case of 1 patient\nNothing was found.\n")
     CaseTable(table.cases[1:3]).write_csv(tmp_path / "twice.csv")
     arguments = [str(tmp_path / "twice.csv"), "-o", str(tmp_path / "out"), "--json"]
     twice = CliRunner().invoke(audit_command, arguments)

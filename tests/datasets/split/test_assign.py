@@ -157,7 +157,7 @@ def test_bands_of_severity(scores: dict[str, float], finding: str, band: str) ->
 
 def test_what_cannot_be_split_is_told() -> None:
     table = CaseTable.of(made("a", 1, [0.0, 0.0]))
-    with pytest.raises(SettingsError, match="1 patients cannot be split into 2 folds"):
+    with pytest.raises(SettingsError, match="1 patient cannot be split into 2 folds"):
         split_folds(table, 2)
     with pytest.raises(SettingsError, match="1 in all"):
         split_fractions(table, {"train": Fraction(1, 2)})

@@ -196,7 +196,7 @@ def test_the_command_runs_trials_on_a_ray_cluster(table, tmp_path) -> None:
 def test_the_command_tells_the_best(table, tmp_path) -> None:
     told = CliRunner().invoke(app, [*write_space(tmp_path, 1), "--data", str(table)])
     assert told.exit_code == 0, told.output
-    assert "1 trials: 1 complete" in told.stdout
+    assert "1 trial: 1 complete" in told.stdout
     assert "INFO" not in told.output  # what Lightning says of itself
     assert (tmp_path / "out" / "best.toml").exists()
 

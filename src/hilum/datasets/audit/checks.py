@@ -8,6 +8,7 @@ import numpy as np
 
 from hilum.datasets.explore.examine import OPACITY, Examination, MaskFacts
 from hilum.datasets.explore.intensity import HU_HIGH, HU_LOW, STEPS
+from hilum.wording import counted
 
 from .defect import Defect
 
@@ -81,8 +82,9 @@ def _masks(seen: Examination) -> Iterator[Defect]:
         if mask.moved:
             yield _defect("mask-moved", seen, f"Mask {kind!r}: by its header, {mask.moved}.")
         if mask.unknown:
-            found = ", ".join(f"{number} ({count} pixels)" for number, count in sorted(mask.unknown.items())[:4])
-            more = f" and {len(mask.unknown) - 4} other numbers" if len(mask.unknown) > 4 else ""
+            first, rest = sorted(mask.unknown.items())[:4], len(mask.unknown) - 4
+            found = ", ".join(f"{number} ({counted(count, 'pixel')})" for number, count in first)
+            more = f" and {counted(rest, 'other number')}" if rest > 0 else ""
             known = ", ".join(map(str, sorted(seen.case.masks[kind].labels)))
             yield _defect("unknown-label", seen, f"Mask {kind!r} holds {found}{more}; named are {known}.")
 
@@ -108,7 +110,8 @@ def _sides(seen: Examination) -> Iterator[Defect]:
             continue
         for name, one in (("right", right), ("left", left)):
             if one.pixels < SMALLEST_LUNG * (right.pixels + left.pixels) and len(seen.shape) == 2:
-                yield _defect("missing-lung", seen, f"Mask {kind!r} holds {one.pixels} pixels of the {name} lung.")
+                held = counted(one.pixels, "pixel")
+                yield _defect("missing-lung", seen, f"Mask {kind!r} holds {held} of the {name} lung.")
         if right.pixels and left.pixels and right.across > left.across + STEP_ASIDE:
             yield _defect(
                 "wrong-side",
@@ -141,9 +144,8 @@ def _healthy(seen: Examination) -> Iterator[Defect]:
         return
     drawn = sum(each.pixels for name, each in lesions.structures.items() if name in OPACITY)
     if drawn:
-        yield _defect(
-            "healthy-with-lesions", seen, f"{drawn} pixels of opacity, and the finding is {seen.case.finding!r}."
-        )
+        message = f"{counted(drawn, 'pixel')} of opacity, and the finding is {seen.case.finding!r}."
+        yield _defect("healthy-with-lesions", seen, message)
 
 
 def _is_healthy(seen: Examination) -> bool:

@@ -15,6 +15,7 @@ from hilum.datasets.explore.thumbnail import thumbnail
 from hilum.datasets.schema import DatasetCase
 from hilum.errors import ReadError
 from hilum.provenance import Json
+from hilum.wording import counted
 from hilum.writers.whole import whole_file
 
 from .audit import Audit, ordered_kinds
@@ -138,7 +139,7 @@ def read_leaks(path: Path) -> frozenset[str]:
 
 
 def _lines(audit: Audit) -> Iterator[str]:
-    yield f"{audit.cases} cases of {audit.patients} patients"
+    yield f"{counted(audit.cases, 'case')} of {counted(audit.patients, 'patient')}"
     if not audit.defects:
         yield "Nothing was found."
     for code, count in audit.counts().items():

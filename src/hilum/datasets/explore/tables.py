@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 
 from hilum.provenance import Json
+from hilum.wording import counted
 
 from .examine import Examination
 from .intensity import Range
@@ -95,7 +96,7 @@ def number(value: float, digits: int = 3) -> str:
 
 def _lines(summary: Summary) -> Iterator[str]:
     broken = f", {summary.broken} of them unreadable" if summary.broken else ""
-    yield f"{summary.cases} cases of {summary.patients} patients{broken}"
+    yield f"{counted(summary.cases, 'case')} of {counted(summary.patients, 'patient')}{broken}"
     for name, values in summary.counts.items():
         if list(values) != ["(none)"]:
             listed = [f"{value} {count}" for value, count in list(values.items())[:SHOWN]]

@@ -23,6 +23,7 @@ from types import MappingProxyType
 from hilum.datasets.schema import CaseTable, DatasetCase
 from hilum.errors import SettingsError
 from hilum.registry import unknown
+from hilum.wording import counted
 
 from .parts import FOLD, Split
 from .severity import severity_band
@@ -109,7 +110,7 @@ def split_folds(table: CaseTable, folds: int, *, seed: int = 0, strata: Sequence
     people = _ordered(table, seed, strata)
     if not 2 <= folds <= len(people):
         raise SettingsError(
-            f"{len(people)} patients cannot be split into {folds} folds; choose 2 to {max(2, len(people))}."
+            f"{counted(len(people), 'patient')} cannot be split into {folds} folds; choose 2 to {max(2, len(people))}."
         )
     names = [f"{FOLD}{number}" for number in range(folds)]
     made = {"seed": seed, "stratified_by": list(strata), "folds": folds}

@@ -11,6 +11,7 @@ from typing import Any
 from hilum.datasets.schema import CaseTable, DatasetCase
 from hilum.datasets.schema import Split as Part
 from hilum.errors import SettingsError
+from hilum.wording import counted
 
 FOLD = "fold-"
 """What the names of folds begin with; the number that follows counts from 0."""
@@ -98,8 +99,8 @@ class Split:
             parts[part] = tuple(case.key for case in table if case.key not in named)
             if len(parts[part]) != size:
                 raise SettingsError(
-                    f"The split states {size} cases in {part} without naming them, and {len(parts[part])} cases of the "
-                    "table are in no other part: it was not made of this table."
+                    f"The split states {counted(size, 'case')} in {part} without naming them, and the table has "
+                    f"{counted(len(parts[part]), 'case')} in no other part: it was not made of this table."
                 )
         return replace(self, parts=parts, rest=None)
 

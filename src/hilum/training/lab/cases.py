@@ -11,6 +11,7 @@ from hilum.datasets.schema import CaseTable, DatasetCase
 from hilum.datasets.split import Split, read_split
 from hilum.datasets.tables import open_tables
 from hilum.errors import SettingsError
+from hilum.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +63,8 @@ def of_table(table: CaseTable, *, fold: int | None = None, fold_file: Path | Non
     divided = split.divided(table)
     if divided:
         raise SettingsError(
-            f"The split has {len(divided)} patients in more than one part, such as {divided[0].person}: its figures "
-            "would not hold. 'hilum datasets split' makes one by patient."
+            f"The split has {counted(len(divided), 'patient')} in more than one part, such as {divided[0].person}: its "
+            "figures would not hold. 'hilum datasets split' makes one by patient."
         )
     cases = split.applied(table, fold)
     parts = Parts(tuple(c for c in cases if c.split == "train"), tuple(c for c in cases if c.split == "val"))

@@ -67,6 +67,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "not-a-ct": "By its header the volume is of another modality, such as MR.",
         "other-series": "The study holds other CT series that could have been analysed.",
         "several-scans": "The series holds several scans of one place; one of them was taken.",
+        "several-reconstructions": "The series holds several reconstructions of one scan; one of them was taken.",
         "mixed-series": "Slices of the series that do not belong to the others were left out.",
         "duplicate-slices": "Slices of the series lie at one place; one of each was taken.",
         "missing-slices": "Slices of the series are missing and were filled from their neighbours.",

@@ -82,6 +82,15 @@ def test_a_broken_qform_beside_a_sform_does_no_harm(put):
     assert [finding.code for finding in scan.findings] == ["contrast-unknown"]
 
 
+@pytest.mark.parametrize("row", [0.0, np.nan])
+def test_a_qform_stands_in_for_a_sform_that_is_none(put, row):
+    made = image(affine=np.diag([-0.5, 0.6, 2.5, 1]))
+    made.set_qform(made.affine, 1)
+    scan = read(put("a.nii", nifti(made, srow_x=[row] * 4)))
+    assert np.allclose(scan.volume.affine, ours(made.affine))
+    assert [finding.code for finding in scan.findings] == ["geometry-conflict", "contrast-unknown"]
+
+
 def test_two_positions_that_agree_are_not(put):
     made = image(affine=np.diag([-0.5, 0.6, 2.5, 1]))
     made.set_qform(made.affine, 1)

@@ -17,8 +17,9 @@ from hilum.provenance import Source
 from hilum.readers import find, read
 from hilum.readers.dicom_header import Header, Slice
 from hilum.readers.entries import survey
+from hilum.readers.kernels import SHARP_KERNELS, SOFT_KERNELS
 from hilum.readers.lattice import Plane
-from hilum.readers.series import SHARP_KERNELS, SOFT_KERNELS, group
+from hilum.readers.series import group
 from hilum.readers.spots import Spot
 
 CT, MR, PET, SC, SR = (f"1.2.840.10008.5.1.4.1.1.{number}" for number in ("2", "4", "128", "7", "88.22"))
@@ -186,6 +187,57 @@ def test_of_several_scans_of_one_place_the_first_is_taken():
     (study,) = group([*at_time(3), *at_time(2), *at_time(4)])
     assert {each.times for each in study.taken.stack.slices} == {(2, 0)}
     assert [finding.code for finding in study.findings()] == ["several-scans"]
+
+
+def changed(pieces, *, thickness_mm=None, **facts):
+    for piece in pieces:
+        each = piece.slices[0]
+        plane = replace(each.plane, thickness_mm=thickness_mm)
+        yield replace(piece, slices=(replace(each, plane=plane, instance=f"{each.instance}.{facts}", **facts),))
+
+
+def test_of_two_reconstructions_in_one_series_the_softer_is_taken_whole():
+    sharp = changed(headers("1.2.1", 20), kernel="B70f")
+    (study,) = group([*sharp, *headers("1.2.1", 20, kernel="B30f")])
+    assert {each.kernel for each in study.taken.stack.slices} == {"B30f"}
+    (finding,) = study.findings()
+    assert finding.code == "several-reconstructions"
+    assert "one (kernel B30f) was taken, and 20 slices of others were left out" in finding.message
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_thick_slices_among_thin_ones_are_left_out(shift):
+    pieces = list(changed(headers("1.2.1", 20), thickness_mm=5.0))
+    thick = [
+        replace(
+            piece, slices=(replace(piece.slices[0], plane=replace(plane, thickness_mm=10.0), position_mm=(0, 0, z)),)
+        )
+        for piece in pieces[::4]
+        for plane, z in [(piece.slices[0].plane, piece.slices[0].position_mm[2] + shift)]
+    ]
+    (study,) = group([*thick, *pieces])
+    assert {each.plane.thickness_mm for each in study.taken.stack.slices} == {5.0}
+    assert study.taken.stack.lattice.grid.shape[0] == 20
+    assert [finding.code for finding in study.findings()] == ["several-reconstructions"]
+
+
+def test_a_scan_whose_kernel_changes_on_the_way_is_one_volume():
+    pieces = list(headers("1.2.1", 20))
+    for part in (slice(12, 20), slice(19, 20), slice(5, 6)):
+        mixed = [*pieces]
+        mixed[part] = changed(pieces[part], kernel="B70f")
+        (study,) = group(mixed)
+        assert study.taken.stack.lattice.grid.shape[0] == 20
+        assert list(study.findings()) == []
+
+
+def test_slices_that_share_no_frame_of_reference_are_told_so():
+    pieces = [
+        replace(piece, slices=(replace(piece.slices[0], plane=replace(piece.slices[0].plane, frame=f"1.{n}")),))
+        for n, piece in enumerate(headers("1.2.1", 9))
+    ]
+    (study,) = group(pieces)
+    assert "it has one slice, and a volume has several; 8 more of its slices have another" in study.taken.refusal
 
 
 def test_a_scan_in_several_acquisitions_is_one_volume():

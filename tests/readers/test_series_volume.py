@@ -436,3 +436,25 @@ def test_the_sample_of_a_scanner_is_the_volume_that_others_made_of_it(data):
         wanted = np.asarray(other.dataobj[:, :, round(first[2] + index * step)], dtype=np.float64).T
         made = np.clip(image.array[index], -1024, 3071).reshape(256, 2, 256, 2).mean(axis=(1, 3))
         assert np.abs(made - wanted).max() <= 1
+
+
+def test_some_slices_with_a_scale_and_some_without_are_refused(tmp_path):
+    paths = write_series(ct(), tmp_path)
+    dataset = pydicom.dcmread(paths[3])
+    del dataset.RescaleSlope
+    dataset.save_as(paths[3])
+    with pytest.raises(IncompleteSeries, match=r"does not say how its numbers become Hounsfield units .* other slices"):
+        read(tmp_path)
+
+
+def test_an_unspecified_scale_is_one(tmp_path):
+    write_series(ct(), tmp_path, elements={"RescaleType": "UNSPECIFIED"})
+    assert np.array_equal(read(tmp_path).array, ct().array)
+
+
+def test_frames_that_the_header_does_not_describe_are_told(tmp_path):
+    (path,) = write_series(ct(), tmp_path, is_enhanced=True)
+    changed([path], PerFrameFunctionalGroupsSequence=lambda data: list(data.PerFrameFunctionalGroupsSequence)[:-2])
+    image = read(path)
+    assert np.array_equal(image.array, ct().array[2:])
+    assert codes(image) == ["mixed-series"]

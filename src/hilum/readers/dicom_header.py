@@ -38,7 +38,7 @@ OTHER_VOLUME_CLASSES = {
 }
 """SOP classes that are volumes too, but of no CT."""
 
-HOUNSFIELD_TYPES = ("", "HU", "HU_MOD", "US")
+HOUNSFIELD_TYPES = ("", "HU", "HU_MOD", "US", "UNSPECIFIED")
 """Rescale Types that stand for Hounsfield units; older files say ``US``, unspecified."""
 
 FILMS = {"CR", "DX", "RG"}
@@ -49,6 +49,9 @@ _SPACINGS = (1e-3, 100.0)
 
 _FAR_MM = 1e5
 """No slice lies further than this from the origin."""
+
+_MOST_FRAMES = 1 << 16
+"""A header that claims more frames than this is believed as far as it describes them."""
 
 _KEYWORDS = (
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality"),
@@ -205,6 +208,8 @@ def _slices(dataset: Dataset, spot: Spot) -> Iterator[Slice]:
     shared: Sequence[Dataset] = value(dataset, "SharedFunctionalGroupsSequence") or ()
     for index, frame in enumerate(frames):
         yield _slice(dataset, spot, index, (frame, *shared))
+    for index in range(len(frames), min(whole(dataset, "NumberOfFrames", 0), _MOST_FRAMES)):
+        yield _slice(dataset, spot, index, tuple(shared))  # of which nothing says where it lies
 
 
 def _slice(dataset: Dataset, spot: Spot, index: int, groups: tuple[Dataset, ...]) -> Slice:

@@ -90,6 +90,7 @@ class _SliceReader:
         self._settings = settings
         self._hashes: dict[Spot, str] = {}
         self._found: dict[str, Finding] = {}
+        self._are_scaled: bool | None = None
         self._file: tuple[Spot, Content, Dataset] | None = None
 
     @property
@@ -136,8 +137,21 @@ class _SliceReader:
             raise content.error(
                 IncompleteSeries, f"its slice has the shape {made.shape}, not {wanted.shape}", "Export it again."
             )
+        self._require_one_scale(content, findings)
         self._found |= {finding.code: finding for finding in findings if finding.code not in self._found}
         return made
+
+    def _require_one_scale(self, content: Content, findings: Sequence[Finding]) -> None:
+        """Raise IncompleteSeries if some slices say what their numbers mean and others do not."""
+        is_scaled = all(finding.code != "rescale-missing" for finding in findings)
+        if self._are_scaled not in (None, is_scaled):
+            raise content.error(
+                IncompleteSeries,
+                f"it {'says' if is_scaled else 'does not say'} how its numbers become Hounsfield units (rescale slope "
+                f"and intercept), and other slices of its series do{' not' if is_scaled else ''}",
+                "Export the series again.",
+            )
+        self._are_scaled = is_scaled
 
     def _open(self, spot: Spot) -> tuple[Content, Dataset]:
         """A file and its elements; the last one is kept, since several slices may be in it."""

@@ -45,7 +45,7 @@ class Nifti:
         """The voxels as they are stored.
 
         The position is the sform's if it has a code, else the qform's; without either it is assumed, with a warning,
-        as nibabel does it.
+        as nibabel does it. A qform stands in, with a warning, for a sform that is none.
 
         Raises
         ------
@@ -129,9 +129,11 @@ def _affine(
     """From the file's axes to LPS millimetres, and what was noticed about it."""
     scale = np.diag([*[_UNITS_MM.get(int(header["xyzt_units"]) % 8, 1.0)] * 3, 1.0])
     findings: tuple[Finding, ...] = ()
-    if int(header["sform_code"]) > 0:
-        affine = np.eye(4)
-        affine[:3] = [header["srow_x"], header["srow_y"], header["srow_z"]]
+    affine = np.eye(4)
+    affine[:3] = [header["srow_x"], header["srow_y"], header["srow_z"]]
+    if int(header["sform_code"]) > 0 and int(header["qform_code"]) > 0 and not _spans_a_volume(affine):
+        affine, findings = _qform(content, header), (_SFORM_IS_NONE,)
+    elif int(header["sform_code"]) > 0:
         findings = _disagreement(content, header, affine, sizes)
     elif int(header["qform_code"]) > 0:
         affine = _qform(content, header)
@@ -139,6 +141,18 @@ def _affine(
         affine = _unplaced(content, header, sizes)
         findings = (assumed("columns towards the left, rows towards the front, slices towards the head"),)
     return RAS_TO_LPS @ scale @ affine, findings
+
+
+_SFORM_IS_NONE = Finding(
+    "geometry-conflict",
+    Gravity.WARNING,
+    "The header states two positions (sform and qform), of which the sform is none (zeros, or no numbers); the qform "
+    "was used. Check that right is right.",
+)
+
+
+def _spans_a_volume(affine: NDArray[np.float64]) -> bool:
+    return bool(np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 0)
 
 
 def _spacing(content: Content, header: Any) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from hilum.measurement import Finding, Gravity
 
 from .dicom_header import Header
 from .dicom_tags import CHEST_WORDS, MODALITIES
+from .kernels import softness
 from .spots import Spot, common
 from .stack import Stack, stack_of
 
@@ -25,15 +25,6 @@ THIN_MM = (1.55, 3.1, 5.6)
 
 NOT_ORIGINAL = ("DERIVED", "SECONDARY", "MPR", "REFORMATTED", "MIP", "MAXIMUM", "MINIP", "MINIMUM", "PROJECTION IMAGE")
 """Words in Image Type by which a series was computed from another one."""
-
-_SIEMENS = "(B|BF|BL|BR|BV|D|H|HC|HF|HR|I|J|QR|SA|T|U)"
-"""Families of the kernels that end in their hardness, 10 to 99."""
-
-SOFT_KERNELS = re.compile(_SIEMENS + r"[0-4]\d[A-Z]?|STANDARD|STND|SOFT|SMOOTH|DETAIL|FC[01]\d|A|B|C")
-"""Kernels for soft tissue, which keep densities best; of Siemens, GE, Canon and Philips."""
-
-SHARP_KERNELS = re.compile(_SIEMENS + r"[5-9]\d[A-Z]?|(HD ?)?LUNG|BONE(PLUS)?|CHEST|EDGE|ULTRA|FC[358]\d|D|E|L|Y[A-D]")
-"""Kernels for edges, lung and bone; the noise that they leave widens the distribution of densities."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,7 +209,7 @@ def _merits(series: Series, reach: float) -> list[tuple[float, str]]:
         (float(series.stack.plane == "axial"), f"its slices are {series.stack.plane}"),
         (float(not _is_derived(series)), f"it was computed from another one ({chr(92).join(series.image_type)})"),
         (-float(taken), f"its slices stand {series.slice_mm:.3g} mm apart"),
-        (_softness(series.kernel), f"its kernel ({kernel}) is not one for soft tissue"),
+        (softness(series.kernel), f"its kernel ({kernel}) is not one for soft tissue"),
         (float(len(series.stack.slices)), f"it has fewer slices ({len(series.stack.slices)})"),
     ]
 
@@ -262,11 +253,3 @@ def _is_chest(header: Header) -> bool:
 
 def _is_derived(series: Series) -> bool:
     return any(word in NOT_ORIGINAL for word in series.image_type)
-
-
-def _softness(kernel: str) -> float:
-    """1 for a kernel of soft tissue, -1 for a sharp one, 0 for others."""
-    name = kernel.upper().split("\\")[0].strip()
-    if SOFT_KERNELS.fullmatch(name):
-        return 1.0
-    return -1.0 if SHARP_KERNELS.fullmatch(name) else 0.0

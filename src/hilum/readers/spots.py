@@ -226,7 +226,7 @@ def is_candidate(parts: tuple[str, ...]) -> bool:
     if not parts or any(_is_hidden(part) for part in parts):
         return False
     name = parts[-1].lower()
-    return name not in _OTHER_NAMES and not OTHER_SUFFIXES.fullmatch(PurePosixPath(name).suffix)
+    return name not in _OTHER_NAMES and not OTHER_SUFFIXES.fullmatch(PurePosixPath(name.removesuffix(".gz")).suffix)
 
 
 def _split(name: str) -> tuple[str, str]:

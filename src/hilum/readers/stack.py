@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.measurement import Finding, Gravity
 
 from .dicom_header import HOUNSFIELD_TYPES, Slice
+from .kernels import softness
 from .lattice import DUPLICATE_MM, Irregular, Lattice, Plane, lattice
 
 SAME_AXES = 0.01
@@ -56,7 +58,8 @@ def stack_of(slices: Sequence[Slice]) -> Stack:
     """The volume in a series: its largest set of slices that fit above each other.
 
     Localizers are passed over. What else is left out stands in the findings. Slices that lie several times at the same
-    places in different acquisitions or at different times are several volumes, of which the first is taken.
+    places in different acquisitions or at different times are several volumes, of which the first is taken; so are
+    several reconstructions of one scan, of which the one of most slices is.
     """
     wanted = [each for each in slices if not each.is_localizer]
     if not wanted:
@@ -68,14 +71,16 @@ def stack_of(slices: Sequence[Slice]) -> Stack:
     if not groups:
         return Stack(tuple(wanted), None, "its files do not say where the slices lie")
     plane, largest = max(groups, key=lambda group: len(group[1]))
-    chosen, findings = _one_time(largest)
-    if len(largest) < len(wanted):
-        findings = (*findings, _mixed(len(wanted) - len(largest)))
-    ordered = tuple(sorted(chosen, key=lambda each: (each.times, each.number, each.frame, each.instance)))
+    chosen, findings = _one_reconstruction(largest, plane)
+    chosen, of_times = _one_time(chosen)
+    others = len(wanted) - len(largest)
+    findings = (*findings, *of_times, *((_mixed(others),) if others else ()))
+    ordered = _ordered(chosen)
     try:
-        made = lattice(np.array([each.position_mm for each in ordered]), plane)
+        made = _lattice_of(ordered, replace(plane, thickness_mm=_thickness(ordered)))
     except Irregular as error:
-        return Stack(ordered, None, str(error), findings)
+        strangers = f"; {others} more of its slices have {_STRANGE}" if others else ""
+        return Stack(ordered, None, f"{error}{strangers}", findings)
     return Stack(ordered, made, "", findings)
 
 
@@ -102,6 +107,63 @@ def _fit(one: Plane, other: Plane) -> bool:
     return all(math.isclose(a, b, rel_tol=1e-3) for a, b in spacings) and all(abs(a - b) <= SAME_AXES for a, b in axes)
 
 
+def _ordered(slices: Sequence[Slice]) -> tuple[Slice, ...]:
+    return tuple(sorted(slices, key=lambda each: (each.times, each.number, each.frame, each.instance)))
+
+
+def _lattice_of(slices: Sequence[Slice], plane: Plane) -> Lattice:
+    return lattice(np.array([each.position_mm for each in slices]), plane)
+
+
+def _thickness(slices: Sequence[Slice]) -> float | None:
+    """Thickness of most of the slices."""
+    return Counter(None if each.plane is None else each.plane.thickness_mm for each in slices).most_common(1)[0][0]
+
+
+def _one_reconstruction(slices: Sequence[Slice], plane: Plane) -> tuple[Sequence[Slice], tuple[Finding, ...]]:
+    """The slices of one kernel, thickness and kind where these alone are the whole scan; else all slices.
+
+    Of several such, the one of most slices is taken; of equally many, the one of the softest kernel.
+    """
+    makings: dict[tuple[str, tuple[str, ...], float | None], list[Slice]] = {}
+    for each in slices:
+        makings.setdefault((each.kernel, each.image_type, _thickness([each])), []).append(each)
+    if len(makings) < 2:
+        return slices, ()
+    ranked = sorted(makings, key=lambda key: (-len(makings[key]), -softness(key[0]), makings[key][0].number))
+    heights = _heights(slices, plane)
+    for key in ranked:
+        if _is_whole(makings[key], plane, heights.min(), heights.max()):
+            return makings[key], (_reconstructions(len(slices) - len(makings[key]), key[0], key[2]),)
+    return slices, ()
+
+
+def _heights(slices: Sequence[Slice], plane: Plane) -> NDArray[np.float64]:
+    """How far each slice lies along the normal, in mm."""
+    columns, rows = np.array(plane.axes, dtype=np.float64).reshape(2, 3)
+    return np.array([each.position_mm for each in slices]) @ np.cross(columns, rows)
+
+
+def _is_whole(slices: Sequence[Slice], plane: Plane, lowest: float, highest: float) -> bool:
+    """Whether these slices alone reach from end to end of all, and none of them is missing."""
+    try:
+        made = _lattice_of(_ordered(slices), plane)
+    except Irregular:
+        return False
+    heights = _heights(slices, plane)
+    half = (float(heights.max()) - float(heights.min())) / max(made.grid.shape[0] - 1, 1) / 2
+    return not made.is_resampled and heights.min() - lowest < half and highest - heights.max() < half
+
+
+def _reconstructions(count: int, kernel: str, thickness: float | None) -> Finding:
+    which = "1 slice of another was" if count == 1 else f"{count} slices of others were"
+    facts = [f"kernel {kernel}"] if kernel else []
+    facts += [f"slices {thickness:g} mm thick"] if thickness else []
+    taken = f" ({', '.join(facts)})" if facts else ""
+    message = f"The series holds several reconstructions of one scan; one{taken} was taken, and {which} left out."
+    return Finding("several-reconstructions", Gravity.WARNING, message)
+
+
 def _one_time(slices: Sequence[Slice]) -> tuple[Sequence[Slice], tuple[Finding, ...]]:
     """The first of several scans of the same places; all slices if they are one scan."""
     counts = Counter(each.times for each in slices)
@@ -124,7 +186,11 @@ def _is_repeated(slices: Sequence[Slice]) -> bool:
     return 2 * (len(slices) - len(places)) >= len(places)
 
 
+_STRANGE = "another size, direction or frame of reference than the others, or no place"
+"""What keeps slices out of a volume."""
+
+
 def _mixed(count: int) -> Finding:
     which = "1 slice of the series was" if count == 1 else f"{count} slices of the series were"
-    message = f"{which} left out: of another size, direction or frame of reference than the others, or of no place."
+    message = f"{which} left out: {'it has' if count == 1 else 'they have'} {_STRANGE}."
     return Finding("mixed-series", Gravity.WARNING, message)

@@ -7,6 +7,7 @@ A caller's slip in an argument is a ``ValueError`` or ``TypeError``; everything 
     │   ├── UnsupportedFormat     not a format that Hilum reads
     │   ├── NotAnImage            readable, but there are no usable pixels in it
     │   ├── Refused               an image, but not one that may be analysed (carries the gate's finding)
+    │   ├── UnknownLabels         a mask whose numbers or names are of another tool than the one named
     │   ├── UnsafeArchive         a zip file over the limits, or with paths that leave it
     │   └── IncompleteSeries      a CT series with gaps, duplicates or mixed orientation
     ├── ModelError
@@ -70,6 +71,13 @@ class Refused(ReadError):
     def __init__(self, message: str, *, code: str, path: Path | str | None = None) -> None:
         super().__init__(message, path=path)
         self.code = code
+
+
+class UnknownLabels(ReadError):
+    """A mask whose numbers, names or sides are not those of the tool that is said to have made it.
+
+    The message ends with the advice to say what they mean, which a command goes on with its option for that.
+    """
 
 
 class UnsafeArchive(ReadError):

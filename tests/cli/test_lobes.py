@@ -16,7 +16,7 @@ from hilum.batch import local
 from hilum.batch.local import Lobes, Summary, analyse_one
 from hilum.cli import run
 from hilum.cli.app import app
-from hilum.errors import Error
+from hilum.errors import Error, UnknownLabels
 from hilum.geometry import VolumeGrid
 from hilum.image import LabelMap
 from hilum.readers import Entry, find, read
@@ -91,6 +91,16 @@ def test_unknown_labels(ct: Path, ltrc: Path, tmp_path: Path, given: list[Lobes 
     assert result.exit_code == 1
     assert "Did you mean 'lungmask'" in result.stderr
     assert given == []
+
+
+def test_labels_that_are_not_known_are_told_with_the_option_that_names_them(
+    ct: Path, tmp_path: Path, given: list[Lobes | None]
+) -> None:
+    hilum(ct, "-o", tmp_path / "out", "--lobes", write(tmp_path / "lobes.nii.gz", np.full((6, 7, 13), 11)))
+    (lobes,) = given
+    assert lobes is not None
+    with pytest.raises(UnknownLabels, match=r"numbers 11, .* as in --lobe-labels totalsegmentator\.$"):
+        lobes(read(ct))
 
 
 def test_a_case_gets_them(ct: Path, ltrc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

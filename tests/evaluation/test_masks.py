@@ -92,6 +92,7 @@ def test_numbers_of_other_tools_are_translated(cohort: Cohort, tmp_path: Path):
     strict = Predictions("theirs", tmp_path / "theirs")
     (judged, *_) = judge([cohort.case("a")], [strict], ["lungs"], PLAIN)
     assert "it holds the numbers 255, which mean nothing here" in judged.failure
+    assert judged.failure.endswith("Say what they mean, as in --labels lungs:255=right-lung.")
     for text, words in (
         ("lung:1=lungs", "Did you mean 'lungs'"),
         ("lungs:x=lungs", "such as"),

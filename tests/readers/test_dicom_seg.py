@@ -183,7 +183,7 @@ def test_names_of_a_mapping_of_one_s_own(save, tmp_path):
     path = save(made_by_highdicom(lungs(), [("1", "Pulmo dexter", "99X"), ("2", "Pulmo sinister", "99X")]))
     made = read_structures(path, "lungs", label_mapping(str(tmp_path / "mine.toml")), on=grid())
     assert np.array_equal(made.array, lungs())
-    with pytest.raises(ReadError, match=r"nothing that is known.*'Pulmo dexter', 'Pulmo sinister'.*--labels"):
+    with pytest.raises(ReadError, match=r"nothing that is known.*'Pulmo dexter', 'Pulmo sinister'.*Name the tool"):
         read_structures(path, "lungs", on=grid())
 
 

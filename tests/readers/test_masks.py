@@ -48,7 +48,7 @@ def test_unknown_numbers_are_named_with_the_nearest(mask):
         read_labels(mask(1, 6, 9), LOBES)
     assert str(caught.value).endswith(
         "it holds the numbers 6, 9, which mean nothing here; the nearest that do: 5; all that do: 0, 1, 2, 3, 4, 5. "
-        "Give the mapping of the tool that made the mask (--labels)."
+        "Say what they mean."
     )
 
 

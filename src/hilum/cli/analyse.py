@@ -11,6 +11,7 @@ import click
 from hilum.cli.options import (
     chosen_settings,
     chosen_slices,
+    labels_named_by,
     models_option,
     setting,
     settings_sources,
@@ -87,4 +88,9 @@ def _lobes(path: Path, labels: str, settings: Settings) -> Callable[[Image], Lab
     from hilum.readers.structures import read_structures
 
     mapping = label_mapping(labels)
-    return lambda image: read_structures(path, "lobes", mapping, on=image.grid, settings=settings.read)
+
+    def lobes(image: Image) -> LabelMap:
+        with labels_named_by("--lobe-labels totalsegmentator"):
+            return read_structures(path, "lobes", mapping, on=image.grid, settings=settings.read)
+
+    return lobes

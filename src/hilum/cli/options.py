@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from hilum.errors import UnknownLabels
 from hilum.settings import ReadSettings, Settings, as_json, parse_value, resolve
 
 if TYPE_CHECKING:
@@ -238,6 +240,15 @@ def _spacing(text: str | None) -> tuple[float, float, float]:
     except ValueError:
         pass
     raise click.UsageError("--slices needs --spacing Z,Y,X: three positive numbers in mm, such as 5,0.7,0.7.")
+
+
+@contextmanager
+def labels_named_by(option: str) -> Generator[None]:
+    """Labels of another tool are told with the option that names the tool, such as ``--labels lungmask``."""
+    try:
+        yield
+    except UnknownLabels as error:
+        raise UnknownLabels(f"{str(error).removesuffix('.')}, as in {option}.", path=error.path) from error
 
 
 def chosen_settings() -> Settings:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hilum.cli.options import chosen_settings, setting, settings_sources
+from hilum.cli.options import chosen_settings, labels_named_by, setting, settings_sources
 from hilum.cli.talk import TalkingCommand
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def _mask(name: str, file: Path, image: Image, mapping: LabelMapping) -> LabelMa
 
     settings = chosen_settings().read
     if name in ROLES:
-        return read_structures(file, name, mapping, on=image.grid, settings=settings)
+        with labels_named_by("--labels totalsegmentator"):
+            return read_structures(file, name, mapping, on=image.grid, settings=settings)
     label = Label(name, Code(name, "99HILUM", name), (230, 159, 0))
     return read_labels(file, {1: label}, {number: int(number > 0) for number in range(256)}, settings=settings)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hilum.cli.options import chosen_settings, settings_sources
+from hilum.cli.options import chosen_settings, labels_named_by, settings_sources
 from hilum.cli.talk import TalkingCommand
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from hilum.scoring import Measure, Measures, Score
 
 ROLES = ("lungs", "lesions", "lobes")
+
+_LABELS = {"lungs": "lungs=lungmask", "lesions": "lesions=mine.toml", "lobes": "lobes=totalsegmentator"}
+"""How labels of another tool are named, for example."""
 
 _MASK = click.Path(exists=True, path_type=Path)
 
@@ -89,7 +92,8 @@ def _read(
     for role in ROLES:
         path = paths.get(role)
         if path is not None:
-            made[role] = read_structures(path, role, mappings[role], on=grid, settings=settings.read)
+            with labels_named_by(f"--labels {_LABELS[role]}"):
+                made[role] = read_structures(path, role, mappings[role], on=grid, settings=settings.read)
             grid = made[role].grid if grid is None else grid
     return image, made
 

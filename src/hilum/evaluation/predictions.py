@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hilum.datasets.open import MASK_LABELS
 from hilum.datasets.schema import MASK_KINDS, DatasetCase, MaskKind
-from hilum.errors import GridMismatch, ReadError, SettingsError
+from hilum.errors import GridMismatch, ReadError, SettingsError, UnknownLabels
 from hilum.geometry import VolumeGrid
 from hilum.image import LabelMap
 from hilum.readers.masks import read_labels
@@ -150,7 +150,12 @@ def open_prediction(path: Path, kind: MaskKind, truth: LabelMap, numbers: Number
     GridMismatch
         It does not lie on the truth's pixels.
     """
-    found = read_labels(path, MASK_LABELS[kind], numbers.get(kind))
+    try:
+        found = read_labels(path, MASK_LABELS[kind], numbers.get(kind))
+    except UnknownLabels as error:
+        name = next(iter(MASK_LABELS[kind].values())).name
+        option = f"--labels {kind}:255={name}"
+        raise UnknownLabels(f"{str(error).removesuffix('.')}, as in {option}.", path=path) from error
     if isinstance(found.grid, VolumeGrid):
         found = found.axial()
         if isinstance(truth.grid, VolumeGrid):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.errors import ReadError, UnsupportedFormat
+from hilum.errors import UnknownLabels, UnsupportedFormat
 from hilum.geometry import Grid, VolumeGrid
 from hilum.image import Label, LabelMap
 from hilum.provenance import Json, Step
@@ -188,7 +188,7 @@ def _require_found(content: Content, chosen: Sequence[Any], held: Sequence[str],
         return
     shown = ", ".join(repr(name) for name in held[:8]) + (f" and {len(held) - 8} more" if len(held) > 8 else "")
     raise content.error(
-        ReadError,
+        UnknownLabels,
         f"of the {role} that is wanted it holds nothing that is known by its code or name; it has {shown}",
-        "Name the mapping of the tool that made it (--labels).",
+        "Name the tool that made it.",
     )

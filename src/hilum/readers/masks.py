@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.errors import ReadError, UnsupportedFormat
+from hilum.errors import ReadError, UnknownLabels, UnsupportedFormat
 from hilum.geometry import Grid
 from hilum.image import Label, LabelMap
 from hilum.provenance import Json, Origin, Step
@@ -53,8 +53,10 @@ def read_labels(
     ------
     UnsupportedFormat
         It is of another format, or holds fractions.
+    UnknownLabels
+        It holds numbers that neither ``labels`` nor ``mapping`` names.
     ReadError
-        It cannot be read, or holds numbers that neither ``labels`` nor ``mapping`` names.
+        It cannot be read.
     ValueError
         The mapping leads to a number that ``labels`` does not name.
     """
@@ -125,8 +127,8 @@ def _require_known(content: Content, found: list[int], known: Mapping[int, int])
     near = sorted({min(known, key=lambda other: (abs(other - number), other)) for number in strange[:_SHOWN]})
     more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
     raise content.error(
-        ReadError,
+        UnknownLabels,
         f"it holds the numbers {', '.join(map(str, strange[:_SHOWN]))}{more}, which mean nothing here; the nearest "
         f"that do: {', '.join(map(str, near))}; all that do: {', '.join(map(str, sorted(known)))}",
-        "Give the mapping of the tool that made the mask (--labels).",
+        "Say what they mean.",
     )

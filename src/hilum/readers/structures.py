@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.errors import GridMismatch, ReadError
+from hilum.errors import GridMismatch, ReadError, UnknownLabels
 from hilum.geometry import GRID_TOLERANCE_MM, Grid, PlaneGrid, Side, VolumeGrid
 from hilum.image import LabelMap
 from hilum.provenance import Json, Source, Step, hash_file
@@ -90,9 +90,9 @@ def _of_numbers(
 ) -> LabelMap:
     targets = _targets(role)
     if not any(each.numbers for each in wanted.values()):
-        raise ReadError(
+        raise UnknownLabels(
             f"Cannot take the {role} from '{path}': the label mapping {mapping.name!r} goes by names, and the file "
-            "states none. Name the mapping of the tool that made it (--labels).",
+            "states none. Name the tool that made it.",
             path=path,
         )
     known = dict.fromkeys(range(_MOST), 0) if mapping.knows_others else {0: 0}
@@ -113,9 +113,9 @@ def _of_segments(
     ]
     if not found:
         names = ", ".join(repr(each.name) for each in stated)
-        raise ReadError(
+        raise UnknownLabels(
             f"Cannot take the {role} from '{path}': it has the segments {names}, and none that the label mapping "
-            "names. Name the mapping of the tool that made it (--labels).",
+            "names. Name the tool that made it.",
             path=path,
         )
     if not has_layers(path):
@@ -145,9 +145,9 @@ def _of_folder(folder: Path, role: Role, wanted: Mapping[str, Names], settings: 
         steps.append(one.origin)
     if first is None or array is None:
         names = [name for each in wanted.values() for name in each.names]
-        raise ReadError(
+        raise UnknownLabels(
             f"Cannot take the {role} from '{folder}': it has none of the files {', '.join(names)} (.nii.gz). Name the "
-            "mapping of the tool that made it (--labels).",
+            "tool that made it.",
             path=folder,
         )
     return LabelMap(array, first.grid, LABELS[role], Step("join-structures", {}, tuple(steps)))
@@ -187,9 +187,9 @@ def _require_sides(labels: LabelMap, path: Path, role: Role) -> None:
             return
         centres.append(float(filled @ columns) / float(filled.sum()))
     if centres[0] > centres[1]:
-        raise ReadError(
-            f"Cannot use '{path}' as {role}: what it calls right lies on the patient's left. Its labels are of another "
-            "tool or version (name it with --labels), or it is mirrored.",
+        raise UnknownLabels(
+            f"Cannot use '{path}' as {role}: what it calls right lies on the patient's left. It is mirrored, or its "
+            "labels are of another tool or version: then name it.",
             path=path,
         )
 

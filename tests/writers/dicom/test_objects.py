@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 from dataclasses import replace
@@ -64,6 +65,21 @@ def test_the_same_case_gives_the_same_bytes(request, tmp_path, which):
     once = write_dicom(made.case, made.entry, tmp_path / "a")
     again = write_dicom(made.case, dicom_source(made.files[0].parent), tmp_path / "b")
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
+
+
+def test_an_object_that_the_disk_does_not_take_leaves_the_one_before_as_it_was(film, tmp_path, monkeypatch):
+    (path,) = write_dicom(film.case, film.entry, tmp_path, objects=("sr",))
+    before = path.read_bytes()
+
+    def half(self, place, **_):
+        Path(place).write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(pydicom.Dataset, "save_as", half)
+    with pytest.raises(WriteError, match=rf"{path.name}.*disk is full"):
+        write_dicom(film.case, film.entry, tmp_path, objects=("sr",))
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before
 
 
 def uids(files):

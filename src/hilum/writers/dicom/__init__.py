@@ -18,7 +18,7 @@ from hilum.provenance import sources
 from hilum.readers.dicom_source import DicomSource, dicom_source
 from hilum.readers.entries import Entry
 from hilum.registry import unknown
-from hilum.writers.whole import write_error
+from hilum.writers.whole import whole_file
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -43,7 +43,7 @@ def write_dicom(
     deidentify: bool = False,
     segments: Kind = "binary",
 ) -> tuple[Path, ...]:
-    """Write a case as DICOM objects into a folder, and give back their files.
+    """Write a case as DICOM objects into a folder, each file whole or not at all, and give back their paths.
 
     The files are ``seg-lungs.dcm`` and ``seg-lesions.dcm`` (each only if something was found), ``sr.dcm``,
     ``overlay.dcm`` and ``report.dcm``. They belong to the study of the source, each in a series of its own.
@@ -79,13 +79,10 @@ def write_dicom(
     _require_clean(headers, objects, deidentify=deidentify)
     folder = Path(folder)
     written: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, made in _objects(case, headers, tuple(objects), deidentify=deidentify, segments=segments):
-            made.save_as(folder / name, enforce_file_format=True)
-            written.append(folder / name)
-    except OSError as error:
-        raise write_error(folder, error) from error
+    for name, made in _objects(case, headers, tuple(objects), deidentify=deidentify, segments=segments):
+        with whole_file(folder / name) as unfinished:
+            made.save_as(unfinished, enforce_file_format=True)
+        written.append(folder / name)
     return tuple(written)
 
 

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hilum.image import Code
 from hilum.readers.dicom_source import DicomSource
 
+from .frame import coded
 from .identity import uid_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfRefe
 """Identifiers that are replaced."""
 
 
+_PROFILE = Code("113100", "DCM", "Basic Application Confidentiality Profile")
+
+
 def without_patient(source: DicomSource) -> DicomSource:
     """The same source with new headers, from which nobody can tell whose images they are."""
     return replace(source, headers=tuple(_stripped(header) for header in source.headers))
@@ -39,14 +44,9 @@ def without_patient(source: DicomSource) -> DicomSource:
 
 def mark(made: Dataset) -> None:
     """Say in an object that the patient's identity was removed, and by which profile; changes it in place."""
-    from pydicom import Dataset
-
-    profile = Dataset()
-    profile.CodeValue, profile.CodingSchemeDesignator = "113100", "DCM"
-    profile.CodeMeaning = "Basic Application Confidentiality Profile"
     made.PatientIdentityRemoved = "YES"
     made.DeidentificationMethod = "Hilum: only geometry taken over from the source"
-    made.DeidentificationMethodCodeSequence = [profile]
+    made.DeidentificationMethodCodeSequence = [coded(_PROFILE)]
     made.LongitudinalTemporalInformationModified = "REMOVED"
 
 

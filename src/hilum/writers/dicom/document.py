@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .frame import Frame, highdicom
+from hilum.image import Code
+
+from .frame import Frame, coded, highdicom, reference
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -22,32 +24,24 @@ def encapsulated_pdf(pdf: bytes, frame: Frame, number: int) -> Dataset:
     frame : of the case
     number : of the series
     """
-    from pydicom import Dataset
     from pydicom.uid import ExplicitVRLittleEndian
 
-    library = highdicom()
-    facts = frame.series("report", number)
-    made = library.SOPClass(
+    made = highdicom().SOPClass(
         sop_class_uid=PDF_CLASS,
         modality="DOC",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        **facts,
+        **frame.series("report", number),
         **frame.study(),
     )
     made.copy_patient_and_study_information(frame.source.first)
     made.ConversionType = "SYN"
     made.BurnedInAnnotation = "NO" if frame.is_deidentified else "YES"
     made.DocumentTitle = "Hilum: severity of lung opacity, for research only"
-    title = Dataset()
-    title.CodeValue, title.CodingSchemeDesignator, title.CodeMeaning = "18748-4", "LN", "Diagnostic imaging study"
-    made.ConceptNameCodeSequence = [title]
+    made.ConceptNameCodeSequence = [coded(Code("18748-4", "LN", "Diagnostic imaging study"))]
     made.AcquisitionDateTime = ""
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
     made.EncapsulatedDocumentLength = len(pdf)
-    source = Dataset()
-    first = frame.source.first
-    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = first.SOPClassUID, first.SOPInstanceUID
-    made.SourceInstanceSequence = [source]
+    made.SourceInstanceSequence = [reference(frame.source.first)]
     frame.settle(made, "Hilum report", "report")
     return made

@@ -159,6 +159,15 @@ def coded(code: Code) -> Any:
     return CodedConcept(code.value, code.scheme, code.meaning[:64])
 
 
+def reference(instance: Dataset) -> Dataset:
+    """How an object names an image, or another object."""
+    from pydicom import Dataset
+
+    made = Dataset()
+    made.ReferencedSOPClassUID, made.ReferencedSOPInstanceUID = instance.SOPClassUID, instance.SOPInstanceUID
+    return made
+
+
 def put_right(source: DicomSource, *, is_film: bool) -> DicomSource:
     """The same source with every element that results need, none of them of a form that the standard does not know.
 

@@ -11,7 +11,7 @@ from hilum.case import Case
 from hilum.geometry import PlaneGrid
 from hilum.writers import contact_sheet, overlay
 
-from .frame import Frame, highdicom
+from .frame import Frame, highdicom, reference
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -32,32 +32,22 @@ def secondary_capture(case: Case, picture: NDArray[np.uint8], frame: Frame, numb
     frame : of the case
     number : of the series
     """
-    from pydicom import Dataset
-
-    library = highdicom()
-    is_film = isinstance(case.image.grid, PlaneGrid)
-    facts = frame.series("overlay", number)
-    made = library.sc.SCImage(
+    made = highdicom().sc.SCImage(
         pixel_array=picture,
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
         patient_orientation=("L", "F"),
-        **facts,
+        **frame.series("overlay", number),
         **frame.study(),
     )
     made.copy_patient_and_study_information(frame.source.first)
-    if not is_film:
+    if not isinstance(case.image.grid, PlaneGrid):
         made.PatientOrientation = ""  # cuts of three directions
     made.BodyPartExamined = "CHEST"
     made.ImageType = ["DERIVED", "SECONDARY", "OVERLAY"]
     made.BurnedInAnnotation = "YES"
     made.DerivationDescription = "Outlines of lungs and lesions by Hilum, for research only"
-    references: list[Dataset] = []
-    for header in frame.source.headers:
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
-        references.append(item)
-    made.SourceImageSequence = references
+    made.SourceImageSequence = [reference(header) for header in frame.source.headers]
     frame.settle(made, "Hilum overlay", "overlay")
     return made

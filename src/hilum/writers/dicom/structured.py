@@ -16,7 +16,7 @@ from hilum.readers import dicom_codes as codes
 from hilum.writers.result_json import rounded
 
 from .content import Group, Number, groups, texts
-from .frame import MAKER, Frame, coded, highdicom
+from .frame import MAKER, Frame, coded, highdicom, reference
 from .identity import uid_of
 from .segmentation import SegmentationObject, frames_of
 
@@ -69,9 +69,7 @@ def _add_evidence(made: Dataset, instances: Sequence[Dataset]) -> None:
 
     series: dict[str, list[Dataset]] = {}
     for instance in instances:
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = instance.SOPClassUID, instance.SOPInstanceUID
-        series.setdefault(str(instance.SeriesInstanceUID), []).append(item)
+        series.setdefault(str(instance.SeriesInstanceUID), []).append(reference(instance))
     study = Dataset()
     study.StudyInstanceUID, study.ReferencedSeriesSequence = made.StudyInstanceUID, []
     for uid, items in series.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from hilum.datasets.explore.plots import Plot, Step, course
 from hilum.image import LabelMap
 from hilum.scoring import DEFINITIONS
 from hilum.writers.captions import caption
+from hilum.writers.data_url import data_url
 
 from .alignment.lesions import summary
 from .alignment.places import CHANGES
@@ -224,9 +223,7 @@ def _picture(changes: LabelMap, lungs: LabelMap) -> str:
     rows, columns = (_room(np.asarray(within.any(axis=axes))) for axes in ((1, 2), (0, 1)))
     shown = np.rint(255 * canvas[rows, columns][::-1]).astype(np.uint8)
     size = (round(shown.shape[1] * column_mm / PICTURE_MM), round(shown.shape[0] * slice_mm / PICTURE_MM))
-    packed = io.BytesIO()
-    Picture.fromarray(shown).resize((max(size[0], 1), max(size[1], 1))).save(packed, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(packed.getvalue()).decode()}"
+    return data_url(Picture.fromarray(shown).resize((max(size[0], 1), max(size[1], 1))), "PNG")
 
 
 def _dense(mask: NDArray[np.bool_], row_mm: float) -> NDArray[np.float64]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import heapq
-import io
 import math
 import re
 from collections import Counter, defaultdict
@@ -19,6 +17,7 @@ from hilum.datasets.explore.page import Shown, render
 from hilum.datasets.explore.plots import Plot, bars
 from hilum.errors import ReadError
 from hilum.scoring import DEFINITIONS
+from hilum.writers.data_url import data_url
 from hilum.writers.tables import COLUMNS, TABLE
 from hilum.writers.whole import whole_file
 
@@ -246,6 +245,4 @@ def _picture(path: Path) -> str:
     except (OSError, UnidentifiedImageError):
         return ""
     small.thumbnail((SIDE_PX, SIDE_PX))
-    packed = io.BytesIO()
-    small.save(packed, "JPEG", quality=82)
-    return f"data:image/jpeg;base64,{base64.b64encode(packed.getvalue()).decode()}"
+    return data_url(small, "JPEG", quality=82)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from PIL import Image as Picture
 
 from hilum.datasets.explore.page import render
 from hilum.writers.csv_file import write_csv
+from hilum.writers.data_url import data_url
 from hilum.writers.strokes import FILL, draw_structures
 from hilum.writers.whole import whole_file
 
@@ -87,6 +86,4 @@ def _picture(made: Annotated) -> str:
     for kind, labels in made.masks.items():
         small = np.array(Picture.fromarray(labels.array).resize(size, Picture.Resampling.NEAREST))
         draw_structures(canvas, small, labels.labels, fill=FILL if kind == "lesions" else 0)
-    file = io.BytesIO()
-    canvas.save(file, "JPEG", quality=85, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getbuffer()).decode()}"
+    return data_url(canvas, "JPEG", quality=85, subsampling=0)

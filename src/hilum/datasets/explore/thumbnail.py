@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from hilum.datasets.open import MASK_LABELS
 from hilum.datasets.schema import DatasetCase, MaskKind
 from hilum.errors import Error
+from hilum.writers.data_url import data_url
 
 from .examine import OPACITY, Examination, where
 from .pixels import Numbers, Pixels, image_pixels, mask_numbers
@@ -127,6 +126,4 @@ def _outline(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _embedded(picture: Picture) -> str:
     from PIL import Image
 
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=QUALITY, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getbuffer()).decode()}"
+    return data_url(Image.fromarray(picture), "JPEG", quality=QUALITY, subsampling=0)

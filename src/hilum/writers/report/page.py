@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 
 from hilum.case import Case
+from hilum.writers.data_url import data_url
 from hilum.writers.templates import template_environment
 
 from .view import common_view
@@ -73,9 +72,7 @@ def render_volume_report(case: Case, limits: Mapping[str, Sequence[str]]) -> str
 
 def _embedded(picture: NDArray[np.uint8]) -> str:
     """A picture as a data URL; colours at full resolution, for thin lines."""
-    file = io.BytesIO()
-    Picture.fromarray(picture).save(file, "JPEG", quality=QUALITY, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getbuffer()).decode()}"
+    return data_url(Picture.fromarray(picture), "JPEG", quality=QUALITY, subsampling=0)
 
 
 def _template(name: str) -> jinja2.Template:

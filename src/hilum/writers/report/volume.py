@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Picture
 
 from hilum.case import Case
@@ -17,7 +13,8 @@ from hilum.measurement import NotMeasured
 from hilum.provenance import sources
 from hilum.scoring.measure import LesionInstance, Measure
 from hilum.writers.captions import caption, millimetres, number
-from hilum.writers.cuts import WINDOW_HU, Cut, Cutter, Plane
+from hilum.writers.cuts import WINDOW_HU, Cutter, Plane
+from hilum.writers.data_url import data_url
 
 from .histogram import Histogram, density_histogram
 
@@ -149,34 +146,18 @@ def _tiles(cutter: Cutter, plane: Plane, places: Sequence[int]) -> Iterator[Tile
     for place in places:
         cut = cutter.cut(plane, place, scale)
         yield Tile(
-            picture=_jpeg(cut.picture),
-            overlay=_png(cut.overlay),
+            picture=data_url(Picture.fromarray(cut.picture), "JPEG", quality=QUALITY),
+            overlay=data_url(cut.overlay, "PNG", compress_level=6),
             size=(cut.picture.shape[1], cut.picture.shape[0]),
             edges=cut.edges,
             bar=round(100 * BAR_MM / cutter.frames[plane].size_mm[0], 2),
-            words=_words(cut),
+            words=f"{cut.place}, {_signed(round(cut.at_mm))} mm",
         )
-
-
-def _words(cut: Cut) -> str:
-    return f"{cut.place}, {_signed(round(cut.at_mm))} mm"
 
 
 def _signed(value: float) -> str:
     """A whole number with a minus sign that is one."""
     return f"{round(value)}".replace("-", "−")
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> str:
-    file = io.BytesIO()
-    Picture.fromarray(picture).save(file, "JPEG", quality=QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getbuffer()).decode()}"
-
-
-def _png(picture: Picture.Image) -> str:
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=6)
-    return f"data:image/png;base64,{base64.b64encode(file.getbuffer()).decode()}"
 
 
 def _find(case: Case, id: str, region: str, structure: str, method: str = "masks") -> Measure | None:  # noqa: A002

@@ -1,4 +1,4 @@
-"""``hilum datasets export``: masks of films for annotation tools."""
+"""``hilum datasets export``: masks of pictures for annotation tools."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 def command(tables: tuple[Path, ...], *, output: Path, kind: MaskKind, form: Form) -> None:
     """Write masks of films as outlines for COCO or VIA.
 
-    DB is a table of cases, a folder that holds one, or a downloaded data set. Each connected part of a lesion is an
-    object. Outlines run along the edges of pixels: read back, they give the same masks.
+    DB is a table of cases, a folder that holds one, or a downloaded data set. Slices of CT that are pictures count as
+    films; 'hilum datasets harmonise --form slices' makes such. Each connected part of a lesion is an object. Outlines
+    run along the edges of pixels: read back, they give the same masks.
     """
     from hilum.datasets.outlines.exchange import export_annotations
     from hilum.datasets.tables import open_tables

@@ -181,8 +181,18 @@ def test_what_is_of_no_tool_and_what_has_no_place(films, tmp_path):
     with pytest.raises(ReadError, match="No case has a mask of lobes"):
         export_annotations(films, tmp_path / "y.json", "lobes", "via")
     turned = CaseTable.of(replace(case, turn="flip-rows") for case in films)
-    with pytest.raises(UnsupportedFormat, match="Harmonise the table first"):
+    with pytest.raises(UnsupportedFormat, match="hilum datasets harmonise DB -o pictures"):
         export_annotations(turned, tmp_path / "y.json", "lesions", "via")
+    volumes = CaseTable.of(replace(case, modality="CT", image=tmp_path / "ct.nii.gz") for case in films)
+    with pytest.raises(UnsupportedFormat, match="hilum datasets harmonise DB --form slices -o pictures"):
+        export_annotations(volumes, tmp_path / "y.json", "lesions", "via")
+
+
+def test_slices_of_ct_that_are_pictures_are_written_as_films_are(films, tmp_path):
+    slices = CaseTable.of(replace(case, modality="CT", is_windowed=True) for case in films)
+    for name, table in (("films", films), ("slices", slices)):
+        assert export_annotations(table, tmp_path / f"{name}.json", "lesions", "coco-runs") == 3
+    assert (tmp_path / "slices.json").read_bytes() == (tmp_path / "films.json").read_bytes()
 
 
 def test_the_commands(films, tmp_path):

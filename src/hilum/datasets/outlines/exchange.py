@@ -99,13 +99,13 @@ def import_annotations(path: Path, folder: Path, reading: Reading) -> CaseTable:
 
 
 def export_annotations(table: CaseTable, path: Path, kind: MaskKind, form: Form) -> int:
-    """Write the masks of films as the file of an annotation tool, and give back how many objects it has.
+    """Write the masks of pictures as the file of an annotation tool, and give back how many objects it has.
 
     Each connected part of a lesion (8 neighbours) is an object; a lung or lobe is one, in however many parts.
 
     Parameters
     ----------
-    table : of films that are stored upright as pictures; those without such a mask are left out
+    table : of films, or slices of CT, that are stored upright as pictures; those without such a mask are left out
     path : of the file; pictures are named relative to its folder
     kind : of the masks
     form : of the file
@@ -113,9 +113,9 @@ def export_annotations(table: CaseTable, path: Path, kind: MaskKind, form: Form)
     Raises
     ------
     UnsupportedFormat
-        An image is no film, or not stored upright as a picture, so that outlines would not lie on it.
+        An image is not stored upright as one picture, so that outlines would not lie on it.
     ReadError
-        A file cannot be read, or no film has such a mask.
+        A file cannot be read, or no case has such a mask.
     WriteError
         The file cannot be written.
     """
@@ -249,20 +249,19 @@ _Objects = tuple[str, tuple[int, int], list[tuple[str, NDArray[np.bool_]]]]
 
 
 def _picture(case: DatasetCase, kind: MaskKind, folder: Path) -> tuple[_Objects, Path]:
-    """The name of a film's file, its size and objects; and where it is."""
+    """The name of a picture's file, its size and objects; and where it is."""
     image = case.image
-    if case.modality != "CXR" or case.turn != "none" or case.form or not isinstance(image, Path):
-        raise _not_a_picture(case)
-    if image.suffix.lower() not in _PICTURES:
+    if case.turn != "none" or case.form or not isinstance(image, Path) or image.suffix.lower() not in _PICTURES:
         raise _not_a_picture(case)
     mask = open_mask(case, kind)
-    array = np.asarray(mask.array)
+    array = np.asarray(mask.array if case.modality == "CXR" else mask.array[0])
     objects = [
         (mask.labels[number].name, part)
         for number in np.unique(array[array > 0]).tolist()
         for part in _objects(array == number, kind)
     ]
-    return (Path(os.path.relpath(image.absolute(), folder)).as_posix(), mask.plane.shape, objects), image
+    rows, columns = array.shape
+    return (Path(os.path.relpath(image.absolute(), folder)).as_posix(), (rows, columns), objects), image
 
 
 def _objects(mask: NDArray[np.bool_], kind: MaskKind) -> Iterator[NDArray[np.bool_]]:
@@ -273,8 +272,9 @@ def _objects(mask: NDArray[np.bool_], kind: MaskKind) -> Iterator[NDArray[np.boo
 
 
 def _not_a_picture(case: DatasetCase) -> UnsupportedFormat:
+    form = " --form slices" if case.modality == "CT" else ""
     return UnsupportedFormat(
-        f"The image of {case.key!r} is not a film that is stored upright as a picture, so outlines would not lie on "
-        "it. Harmonise the table first: hilum datasets harmonise.",
+        f"The image of {case.key!r} is not stored upright as one picture, on which outlines could lie. Make pictures "
+        f"of the table first, and export those: hilum datasets harmonise DB{form} -o pictures",
         path=case.files[0],
     )

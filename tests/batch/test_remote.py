@@ -98,6 +98,20 @@ def test_urls_and_paths_in_one_list(store: Any, tmp_path: Path) -> None:
     assert stamp_of(cohort.entries[2]) == ""
 
 
+def test_no_url_of_a_list_leads_out_of_its_temporary_folder(store: Any, tmp_path: Path, temporary: Path) -> None:
+    (tmp_path / "films" / "deep").mkdir(parents=True)
+    (tmp_path / "films" / "a.png").write_bytes(FILM)
+    table = tmp_path / "list.csv"
+    table.write_text(f"path\nfile://{tmp_path}/films/deep/../\nmemory://\n")
+    up, nothing = sorted(cohort_of([table], SETTINGS).entries, key=place_of)
+    with fetched(up) as here:
+        assert here.path.read_bytes() == FILM
+        assert [len(path.relative_to(temporary).parts) for path in temporary.rglob("*.png")] == [3]
+    with pytest.raises(ReadError, match="holds 4 films or scans"), fetched(nothing):
+        pass
+    assert not list(temporary.iterdir())
+
+
 @pytest.mark.parametrize("by_content", [False, True])
 def test_the_stamp_changes_with_the_file(store: Any, by_content: bool) -> None:
     def stamp() -> str:

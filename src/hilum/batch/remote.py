@@ -154,9 +154,10 @@ def _spot(url: str) -> Spot:
 
 
 def _parts(url: str) -> tuple[str, ...]:
-    """Scheme, host and folders of a URL, which make no path of this machine."""
+    """Nothing, scheme, host and folders of a URL: names for this machine, none of which leads upwards."""
     scheme, _, rest = url.partition("://")
-    return (scheme, *PurePosixPath(rest.partition("?")[0].strip("/")).parts)
+    parts = PurePosixPath(rest.partition("?")[0].strip("/")).parts
+    return ("", scheme, *("up" if part == ".." else part for part in parts))
 
 
 def _storage(url: str) -> tuple[Any, str]:

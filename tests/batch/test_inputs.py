@@ -117,6 +117,20 @@ def test_rows_without_a_path_are_told(films: Path, caplog: pytest.LogCaptureFixt
     assert (names(table), caplog.records) == (["a"], [])
 
 
+def test_a_row_ends_where_its_line_ends(films: Path) -> None:
+    table = films.parent / "list.csv"
+    table.write_text("path,site\nfilms/a.png,U\u2028l\x85m\n", encoding="utf-8")
+    assert dict(cohort_of([table], SETTINGS).groups) == {"a": {"site": "U\u2028l\x85m"}}
+
+
+@pytest.mark.parametrize("text", ["path,site\nfilms/a.png,{}\n", "path,{}\nfilms/a.png,x\n"])
+def test_a_list_with_a_cell_that_never_ends(films: Path, text: str) -> None:
+    table = films.parent / "list.csv"
+    table.write_text(text.format("x" * 200_000))
+    with pytest.raises(ReadError, match=r"list\.csv': field larger .*A CSV file in UTF-8 is wanted"):
+        names(table)
+
+
 def test_a_damaged_parquet_list(films: Path) -> None:
     pytest.importorskip("pyarrow", reason="needs pyarrow")
     table = films.parent / "list.parquet"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import hashlib
+import io
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -213,12 +214,15 @@ def _rows(path: Path, path_column: str, groups: Sequence[str]) -> Iterator[tuple
     if missing := next((column for column in groups if column not in columns and column not in GROUPS), ""):
         raise ReadError(f"{unknown('column', missing, columns)} It was asked for of '{path}'.", path=path)
     without = 0
-    for row in rows:
-        if row.get(path_column):
-            given = row[path_column]
-            yield given if is_url(given) else path.parent / given, {column: row.get(column) or "" for column in taken}
-        else:
-            without += 1
+    try:
+        for row in rows:
+            if given := row.get(path_column):
+                cells = {column: row.get(column) or "" for column in taken}
+                yield given if is_url(given) else path.parent / given, cells
+            else:
+                without += 1
+    except csv.Error as error:
+        raise _no_csv(path, error) from error
     if without:
         log.warning("rows of '%s' with nothing in the column %r are left out: %d", path, path_column, without)
 
@@ -237,12 +241,16 @@ def _both(known: Mapping[str, str], cells: Mapping[str, str], image: Path | str,
 
 def _csv(path: Path) -> tuple[Sequence[str], Iterable[Mapping[str, str]]]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadError(f"Cannot read the list '{path}': {error}. A CSV file in UTF-8 is wanted.", path=path) from error
-    delimiter = max(",;\t", key=(lines[0] if lines else "").count)
-    reader = csv.DictReader(lines, delimiter=delimiter, restkey="", restval="")
-    return tuple(reader.fieldnames or ()), reader
+        text = path.read_text(encoding="utf-8-sig")
+        delimiter = max(",;\t", key=text.partition("\n")[0].count)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey="", restval="")
+        return tuple(reader.fieldnames or ()), reader
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise _no_csv(path, error) from error
+
+
+def _no_csv(path: Path, error: Exception) -> ReadError:
+    return ReadError(f"Cannot read the list '{path}': {error}. A CSV file in UTF-8 is wanted.", path=path)
 
 
 def _parquet(path: Path) -> tuple[Sequence[str], Iterable[Mapping[str, str]]]:

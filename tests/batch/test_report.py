@@ -138,6 +138,21 @@ def test_folders_without_a_table(tmp_path: Path, text: str | None, message: str)
         cohort_view(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "message"),
+    [
+        (b"film-10,", b"M\xfcller,", r"results\.csv': 'utf-8' codec"),
+        (b"film-10,", b"x" * 200_000 + b",", r"results\.csv': field larger"),
+        (b",100,", b",99;5,", r"the case 'film-10' has '99;5' under 'opacity-percent', and a number like 12\.5"),
+    ],
+)
+def test_a_table_that_another_program_has_changed(cohort: Path, was: bytes, now: bytes, message: str) -> None:
+    table = cohort / "results.csv"
+    table.write_bytes(table.read_bytes().replace(was, now))
+    with pytest.raises(ReadError, match=message):
+        cohort_view(cohort)
+
+
 def test_the_command_says_where_the_page_is(cohort: Path) -> None:
     result = CliRunner().invoke(app, ["report", str(cohort)])
     assert (result.exit_code, result.stdout) == (0, f"Report: {cohort / 'cohort.html'}\n")

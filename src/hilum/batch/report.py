@@ -181,13 +181,28 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
             table = csv.DictReader(file, restval="")
             if missing := {"case", "status", "error_code", "findings", "modality"} - set(table.fieldnames or ()):
                 raise ReadError(f"'{path}' is no table of results: it has no column {sorted(missing)[0]!r}.", path=path)
-            yield from table
-    except OSError as error:
+            for row in table:
+                _require_numbers(row, path)
+                yield row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or error
         raise ReadError(
-            f"Cannot read '{path}': {error.strerror or error}. The folder of a run of 'hilum batch' or 'hilum "
-            "analyse' is wanted, with its results.csv.",
+            f"Cannot read '{path}': {why}. The folder of a run of 'hilum batch' or 'hilum analyse' is wanted, with its "
+            "results.csv.",
             path=path,
         ) from error
+
+
+def _require_numbers(row: Mapping[str, str], path: Path) -> None:
+    for name in DEFINITIONS:
+        try:
+            float(row.get(name) or 0)
+        except ValueError as error:
+            raise ReadError(
+                f"Cannot read '{path}': the case {row['case']!r} has {row[name]!r} under {name!r}, and a number like "
+                "12.5 was expected. Take the table as 'hilum batch' wrote it.",
+                path=path,
+            ) from error
 
 
 def _value(name: str, text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hilum.batch import local
-from hilum.batch.local import INTERNAL_ERROR, Outcome, analyse_all, failure_code, require_writable
+from hilum.batch.local import INTERNAL_ERROR, Outcome, analyse_all, require_writable
 from hilum.errors import GridMismatch, IncompleteSeries, NotAnImage, Refused, UnsafeArchive, WriteError
 from hilum.geometry import Grid, PlaneGrid, VolumeGrid
 from hilum.settings import OutputSettings, RuntimeSettings, Settings
@@ -201,7 +201,6 @@ def test_our_errors_are_outcomes(tables: Tables, tmp_path: Path, error: Any, cod
     assert (good.status, bad.status, better.status) == ("done", "failed", "done")
     assert (bad.code, bad.message, bad.folder, bad.source) == (code, str(error), None, "bad.png")
     assert summary.failed == (bad,)
-    assert failure_code(error) == code
 
 
 def test_what_is_wrong_with_an_image_is_told_before_what_its_headers_lack(tables: Tables, tmp_path: Path) -> None:

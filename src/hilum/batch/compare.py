@@ -82,12 +82,16 @@ class Change:
     @property
     def verdict(self) -> Verdict:
         """Whether the change is beyond the error of the measurement."""
-        change = self.change
-        if change is None or self.error is None:
-            return ""
-        if abs(change) <= self.error:
-            return "within error"
-        return "more" if change > 0 else "less"
+        return verdict_of(self.change, self.error)
+
+
+def verdict_of(change: float | None, error: float | None) -> Verdict:
+    """Whether a change is beyond the half-width of its interval; empty where one of them is not known."""
+    if change is None or error is None:
+        return ""
+    if abs(change) <= error:
+        return "within error"
+    return "more" if change > 0 else "less"
 
 
 def compare(folders: Sequence[Path]) -> tuple[Change, ...]:

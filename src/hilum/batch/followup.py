@@ -134,15 +134,9 @@ def scan_of(folder: Path, image: Path | None, settings: ReadSettings) -> Scan:
         It is of a film, or masks are missing or cannot be read.
     """
     result = result_of(folder)
-    folder = folder if folder.is_dir() else folder.parent
     if result["modality"] != "ct":
         raise ReadError("Films are not aligned: their lungs lie on one another only by chance. Leave out --align.")
-    paths = {each["content"]: folder / each["name"] for each in result.get("files", ()) if each["on_grid"]}
-    for name in ("lungs", "lesions"):
-        if name not in paths or not paths[name].is_file():
-            raise ReadError(
-                f"'{folder}' has no mask of the {name}, which an alignment takes: analyse the CT again.", path=folder
-            )
+    paths = _masks_of(folder, result)
     masks = {name: read_labels(paths[name], _CONTENTS[name], settings=settings) for name in _CONTENTS if name in paths}
     ct = None if image is None else read(image, settings)
     return Scan(masks["lungs"], masks["lesions"], masks.get("lobes"), ct)
@@ -157,17 +151,24 @@ def film_of(folder: Path, settings: ReadSettings) -> tuple[LabelMap, LabelMap]:
         They are not there, or cannot be read.
     """
     result = result_of(folder)
-    folder = folder if folder.is_dir() else folder.parent
-    paths = {each["content"]: folder / each["name"] for each in result.get("files", ()) if each["on_grid"]}
+    paths = _masks_of(folder, result)
     made: list[LabelMap] = []
     for name in ("lungs", "lesions"):
-        if name not in paths or not paths[name].is_file():
-            raise ReadError(f"'{folder}' has no mask of the {name}.", path=folder)
         mask = read_labels(paths[name], _CONTENTS[name], settings=settings)
         made.append(_on_film(mask, result["image"]["grid"], paths[name]))
     if not made[0].array.any():
         raise ReadError(f"The mask of '{folder}' shows no lungs.", path=folder)
     return made[0], made[1]
+
+
+def _masks_of(folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
+    """The files on the grid of a result's image, by what they hold; ReadError unless lungs and lesions are there."""
+    folder = folder if folder.is_dir() else folder.parent
+    paths = {each["content"]: folder / each["name"] for each in result.get("files", ()) if each["on_grid"]}
+    for name in ("lungs", "lesions"):
+        if name not in paths or not paths[name].is_file():
+            raise ReadError(f"'{folder}' has no mask of the {name}: analyse the image again.", path=folder)
+    return paths
 
 
 def _on_film(mask: LabelMap, told: Mapping[str, Any], path: Path) -> LabelMap:
@@ -208,7 +209,6 @@ def write_follow_up(found: FollowUp, folder: Path) -> tuple[Path, ...]:
     """
     from .course import course_page
 
-    folder.mkdir(parents=True, exist_ok=True)
     written = [folder / CHANGES]
     write_changes(found.changes, written[0], found.titles)
     if not found.no_lesions:

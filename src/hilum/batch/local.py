@@ -6,7 +6,6 @@ Films are worked on side by side. Volumes take turns, whatever the number of wor
 from __future__ import annotations
 
 import logging
-import re
 import tempfile
 import threading
 from collections import deque
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hilum.errors import Error, Refused
+from hilum.errors import Error, code_of
 from hilum.geometry import VolumeGrid
 from hilum.image import Image, LabelMap
 from hilum.measurement import Finding
@@ -51,7 +50,6 @@ Lobes = Callable[[Image], LabelMap]
 QUEUE_PER_WORKER = 16
 """Cases handed out ahead of the one whose outcome is next in order, for each worker. Only as many images as there
 are workers are in memory; the rest of the queue are names, so that one slow case does not make the others wait."""
-
 
 AHEAD = 2
 """Threads for each case in work when files have to be fetched: some fetch while the others compute."""
@@ -242,7 +240,7 @@ def analyse_one(
             modality = "ct" if isinstance(image.grid, VolumeGrid) else "cxr"
     except Error as error:
         log.debug("%s failed", source, exc_info=True)
-        return Outcome(entry.name, source, "failed", code=failure_code(error), message=str(error))
+        return Outcome(entry.name, source, "failed", code=code_of(error), message=str(error))
     except Exception as error:
         log.exception("%s ran into a defect of Hilum", source)
         message = f"Cannot analyse it: {type(error).__name__}: {error}. This is a defect of Hilum; please report it."
@@ -277,13 +275,6 @@ def died(entry: AnyEntry) -> Outcome:
         "Analyse it alone with 'hilum analyse' to see why."
     )
     return Outcome(entry.name, source_of(entry), "failed", code=WORKER_DIED, message=message)
-
-
-def failure_code(error: Error) -> str:
-    """The input gate's code, or the name of the error: ``UnsafeArchive`` is ``unsafe-archive``."""
-    if isinstance(error, Refused):
-        return error.code
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
 
 
 def require_writable(folder: Path) -> None:

@@ -25,7 +25,7 @@ from hilum.settings import Settings
 from .heap import keep_memory
 from .local import Outcome, analyse_one, died, each_outcome
 from .remote import AnyEntry, RemoteEntry
-from .sizing import is_likely_volume, processes_at_once
+from .sizing import for_one_worker, is_likely_volume, processes_at_once
 
 FEW = 40
 """Fewer cases than that are not worth the start of processes."""
@@ -108,8 +108,7 @@ def _alone(entry: AnyEntry, output: Path, settings: Settings) -> Outcome:
 def _pool(workers: int, output: Path, settings: Settings) -> Generator[ProcessPoolExecutor]:
     """Processes that begin from nothing; what is in work when the block is left is finished, and nothing else begun."""
     context = multiprocessing.get_context("spawn")
-    alike = replace(settings, runtime=replace(settings.runtime, workers=1, threads=settings.runtime.threads or 1))
-    pool = ProcessPoolExecutor(workers, context, _begin, (output, alike, context.Lock()))
+    pool = ProcessPoolExecutor(workers, context, _begin, (output, for_one_worker(settings), context.Lock()))
     try:
         yield pool
     finally:

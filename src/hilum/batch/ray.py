@@ -34,7 +34,7 @@ from .heap import keep_memory
 from .journal import JOURNAL
 from .local import Outcome, analyse_one, died
 from .remote import AnyEntry
-from .sizing import FILM_MB, NETWORKS_MB, VOLUME_MB, is_likely_volume
+from .sizing import FILM_MB, NETWORKS_MB, VOLUME_MB, for_one_worker, is_likely_volume
 
 BLOCK = 8
 """Cases that a worker is given at once; as many are worked on again when it dies."""
@@ -215,8 +215,7 @@ def _trouble(output: Path, settings: Settings, prints: Mapping[str, str]) -> str
 
 
 def _arguments(output: Path, settings: Settings, notes: Path) -> tuple[Path, Settings, Path, dict[str, str], Path]:
-    runtime = replace(settings.runtime, workers=1, threads=settings.runtime.threads or 1)
-    return output, replace(settings, runtime=runtime), Path.cwd(), fingerprints(settings), notes
+    return output, for_one_worker(settings), Path.cwd(), fingerprints(settings), notes
 
 
 def _room(ray: Any, needs: Mapping[str, float]) -> int:

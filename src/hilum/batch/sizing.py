@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from hilum.models.plan import CONTROL_GROUPS, cores
-from hilum.settings import RuntimeSettings
+from hilum.settings import RuntimeSettings, Settings
 
 from .remote import AnyEntry, RemoteEntry
 
@@ -61,6 +62,12 @@ def processes_at_once(settings: RuntimeSettings) -> int:
         return settings.workers
     free = free_mb()
     return cores() if free is None else min(cores(), max(1, int(SHARE * free // (NETWORKS_MB + FILM_MB))))
+
+
+def for_one_worker(settings: Settings) -> Settings:
+    """Settings of one of several workers: a case at a time, on one core unless ``runtime.threads`` says more."""
+    runtime = replace(settings.runtime, workers=1, threads=settings.runtime.threads or 1)
+    return replace(settings, runtime=runtime)
 
 
 def free_mb() -> int | None:

@@ -15,7 +15,7 @@ from hilum.batch import followup
 from hilum.batch.alignment import Alignment, Quality, Scan
 from hilum.batch.followup import follow_up, scan_of, write_follow_up
 from hilum.cli.app import app
-from hilum.errors import ReadError
+from hilum.errors import ReadError, WriteError
 from hilum.image import LUNGS
 from hilum.readers.masks import read_labels
 from hilum.scoring import measure_volumes
@@ -116,13 +116,16 @@ def test_a_poor_alignment_is_told_on_the_page(results, monkeypatch, tmp_path):
 
 def test_without_alignment_there_is_a_page_and_no_map(results, tmp_path):
     found = follow_up(results)
+    (tmp_path / "file").touch()
+    with pytest.raises(WriteError, match=r"file.*a folder was expected"):
+        write_follow_up(found, tmp_path / "file")
     assert (found.dates, found.aligned) == ((), ())
     assert [path.name for path in write_follow_up(found, tmp_path / "out")] == ["changes.csv", "course.html"]
     assert "1: march; 2: a &lt;b&gt;." in (tmp_path / "out" / "course.html").read_text()
 
 
 def test_what_cannot_be_aligned(results, tmp_path):
-    with pytest.raises(ReadError, match="2 results and 1 images"):
+    with pytest.raises(ReadError, match="2 results and 1 image:"):
         follow_up(results, method="rigid", images=[tmp_path / "ct.nii.gz"])
     made = CliRunner().invoke(app, ["compare", *map(str, results), "--image", str(results[0])])
     assert made.exit_code == 2

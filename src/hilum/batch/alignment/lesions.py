@@ -18,6 +18,7 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.batch.compare import Verdict, verdict_of
 from hilum.geometry import VolumeGrid
 from hilum.image import LabelMap
 from hilum.scoring.film_instances import LEAST_INSTANCE_SHARE, parts_of
@@ -76,13 +77,9 @@ class LesionChange:
         return self.later_size - self.first_size
 
     @property
-    def verdict(self) -> str:
-        """``more``, ``less`` or ``within error``; empty where no error is known."""
-        if self.error is None:
-            return ""
-        if abs(self.change) <= self.error:
-            return "within error"
-        return "more" if self.change > 0 else "less"
+    def verdict(self) -> Verdict:
+        """Whether the change is beyond its error; empty where no error is known."""
+        return verdict_of(self.change, self.error)
 
 
 def lesions_of_films(

@@ -10,7 +10,7 @@ import pytest
 from hilum.datasets.open import SPACING_ASSUMED
 from hilum.errors import Refused, WrongQuantity
 from hilum.gate import CODES, refuse
-from hilum.gate_ct import after, before
+from hilum.gate_ct import after, before, scored
 from hilum.geometry import VolumeGrid
 from hilum.image import LUNGS, Image, LabelMap, Quantity
 from hilum.measurement import Finding, Gravity
@@ -203,6 +203,20 @@ def kept(lungs: LabelMap, *numbers: int) -> LabelMap:
 
 def test_no_lungs_at_all_are_refused(phantom):
     assert codes(after(kept(phantom.lungs), ON)) == [("no-lungs", Gravity.ERROR)]
+
+
+def test_a_doubtful_scale_is_told_where_no_lungs_are_found():
+    doubt = Finding("doubtful-hounsfield", Gravity.WARNING, "The slope may be wrong.")
+    with pytest.raises(Refused, match=r"no-lungs\): The slope may be wrong. No lung was found"):
+        refuse([doubt, Finding("no-lungs", Gravity.ERROR, "No lung was found.")], None)
+
+
+@pytest.mark.parametrize("low", [-850, 0])
+def test_a_part_of_a_chest_is_scored_with_a_warning(scan, low):
+    array = np.where(np.indices(scan.array.shape)[2] % 2, low, 900).astype(np.int16)
+    found = {each.code: each.gravity for each in scored(replace(scan, array=array), GateSettings())}
+    assert found["not-hounsfield"] is (Gravity.ERROR if low == 0 else Gravity.WARNING)
+    assert not {"too-few-slices", "too-small"} & set(found)
 
 
 @pytest.mark.parametrize(("number", "side"), [(1, "left"), (2, "right")])

@@ -99,8 +99,8 @@ AREA_RATIO = 0.5
 """Smaller over larger lung; the least of the reference outlines of whole lungs is 0.73."""
 
 
-_CAUSES = ("turned", "inverted")
-"""Findings that may be why a film was refused."""
+_CAUSES = ("turned", "inverted", "doubtful-hounsfield")
+"""Findings that may be why a film or a CT was refused."""
 
 
 def before(image: Image, settings: GateSettings) -> tuple[Finding, ...]:
@@ -150,7 +150,8 @@ def after(
 def refuse(findings: Iterable[Finding], path: Path | str | None) -> None:
     """Raise :class:`~hilum.errors.Refused` for the first finding that is an error, if there is one.
 
-    Where a film may be refused because it lies the wrong way or is a negative, the message says so, too.
+    Where a film may be refused because it lies the wrong way or is a negative, or a CT because its scale of
+    densities is off, the message says so, too.
     """
     found = tuple(findings)
     for finding in found:

@@ -134,6 +134,29 @@ def test_wrong_labels(case: dict[str, Path], labels: str, status: int, message: 
     assert message in " ".join(result.stderr.split())
 
 
+def test_one_mask_of_both_lungs(case: dict[str, Path], tmp_path: Path) -> None:
+    ours = json.loads(hilum(*options(case, "image", "lungs", "lesions"), "--json").stdout)
+    both = nibabel.load(case["lungs"]).get_fdata().transpose(2, 1, 0) > 0
+    lungs = write(tmp_path / "both.nii.gz", both)
+    rest = options(case, "image", "lesions")
+    assert "its labels are 'one-mask'; else name the tool that made it, as in --labels" in " ".join(
+        hilum("--lungs", lungs, *rest).stderr.split()
+    )
+    assert json.loads(hilum("--lungs", lungs, *rest, "--labels", "one-mask", "--json").stdout) == ours
+
+
+def test_what_is_odd_about_the_image_is_told(case: dict[str, Path]) -> None:
+    result = hilum(*options(case, "image", "lungs", "lesions"), "--json")
+    assert {"code": "not-hounsfield", "gravity": "warning"} in json.loads(result.stdout)["findings"]
+    assert "warning: Its slices are 10 mm apart" in result.stderr
+
+
+def test_a_mask_is_no_image(case: dict[str, Path]) -> None:
+    result = hilum("--image", case["lungs"], *options(case, "lungs", "lesions"))
+    assert result.exit_code == 1
+    assert "it is a mask, not a scan" in " ".join(result.stderr.split())
+
+
 def test_masks_on_other_voxels(case: dict[str, Path], tmp_path: Path) -> None:
     other = tmp_path / "other.nii.gz"
     nibabel.save(nibabel.Nifti1Image(np.ones((16, 14, 12), np.uint8), AFFINE + np.eye(4) * [1, 1, 1, 0]), other)

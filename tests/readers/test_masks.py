@@ -73,6 +73,16 @@ def test_scaled_masks(mask):
     assert read_labels(mask(2, 4, kind=np.int16, slope=0.5), LUNGS).array[0, 0, :2].tolist() == [1, 2]
 
 
+def test_scaled_fractions_are_no_mask(mask):
+    with pytest.raises(UnsupportedFormat, match="it holds fractions"):
+        read_labels(mask(100, 255, kind=np.uint8, slope=1 / 255), LUNGS)
+
+
+def test_numbers_rounded_by_arithmetic_are_whole(mask):
+    made = read_labels(mask(0, 0.99999, 2.00001, kind=np.float32), LUNGS)
+    assert made.array[0, 0, :3].tolist() == [0, 1, 2]
+
+
 def test_a_mapping_to_what_is_no_structure(mask):
     with pytest.raises(ValueError, match=r"the mapping leads to \[7\], and the labels are \[1, 2\]"):
         read_labels(mask(1), LUNGS, {1: 7})

@@ -121,6 +121,19 @@ class TestTotalSegmentator:
         with pytest.raises(GridMismatch):
             read_structures(tmp_path, "lobes", label_mapping("totalsegmentator"))
 
+    def test_files_of_a_folder_in_other_orders_of_axes(self, tmp_path):
+        as_nifti(tmp_path / "lung_upper_lobe_left.nii.gz", (lobes() == LUL).astype(np.uint8))
+        as_nifti(tmp_path / "lung_lower_lobe_left.nii.gz", (lobes() == LLL).astype(np.uint8), flips=(0, 2))
+        made = read_structures(tmp_path, "lobes", label_mapping("totalsegmentator"))
+        assert np.array_equal(made.array, lobes() * (lobes() >= LUL))
+
+    def test_a_file_of_another_tool_holds_none_of_its_numbers(self, tmp_path):
+        file = as_nifti(tmp_path / "lungs.nii.gz", lungs())
+        with pytest.raises(ReadError, match=r"none of the numbers 12, 13, 14, 10, 11, which they have in .*tator'"):
+            read_structures(file, "lungs", label_mapping("totalsegmentator"))
+        empty = as_nifti(tmp_path / "empty.nii.gz", 0 * lungs())
+        assert not read_structures(empty, "lungs", label_mapping("totalsegmentator")).array.any()
+
     def test_an_empty_folder(self, tmp_path):
         with pytest.raises(ReadError, match="none of the files lung_upper_lobe_right"):
             read_structures(tmp_path, "lobes", label_mapping("totalsegmentator"))
@@ -258,8 +271,9 @@ class TestMappings:
         mapping = label_mapping(name)
         assert mapping.title
         assert mapping.source
-        assert set(mapping.of("lungs")) == {label.name for label in LUNGS.values()}
-        assert set(mapping.of("lobes")) == set(NAMES)
+        lungs = {label.name for label in LUNGS.values()}
+        assert set(mapping.of("lungs")) == ({"right-lung"} if mapping.is_one_mask else lungs)
+        assert "lobes" not in mapping.roles or set(mapping.of("lobes")) == set(NAMES)
         for role in mapping.roles:
             numbers = [number for each in mapping.roles[role].values() for number in each.numbers]
             assert len(numbers) == len(set(numbers))
@@ -294,3 +308,29 @@ class TestMappings:
             label_mapping("total-segmentator")
         with pytest.raises(SettingsError, match="Cannot read the label mapping"):
             label_mapping(str(tmp_path / "absent.toml"))
+
+
+def test_marks_beyond_the_image_are_not_lost_in_silence(tmp_path):
+    file = as_nifti(tmp_path / "wide.nii.gz", lungs())
+    inner = GRID.cropped((0, 0, 0), (7, 11, 10))
+    with pytest.raises(GridMismatch, match=r"marks \d+ voxels that lie beyond the image"):
+        read_structures(file, "lungs", on=inner)
+    assert read_structures(file, "lungs", on=GRID.cropped((1, 1, 1), (6, 9, 11))).array.any()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_one_mask_of_both_lungs_is_noticed(tmp_path, number):
+    file = as_nifti(tmp_path / "both.nii.gz", (number * (lungs() > 0)).astype(np.uint8))
+    with pytest.raises(
+        ReadError,
+        match=r"lies on both sides of the chest. If it is one mask of both lungs, its labels are 'one-mask'; else name",
+    ):
+        read_structures(file, "lungs")
+    one = as_nifti(tmp_path / "one.nii.gz", (number * (lungs() == number)).astype(np.uint8))
+    assert read_structures(one, "lungs").array.any()
+
+
+def test_one_mask_is_read_where_it_is_named_so(tmp_path):
+    file = as_nifti(tmp_path / "both.nii.gz", (255 * (lungs() > 0)).astype(np.uint8))
+    made = read_structures(file, "lungs", label_mapping("one-mask"), on=GRID)
+    assert np.array_equal(made.array, lungs() > 0)

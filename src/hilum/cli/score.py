@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,9 +16,12 @@ from hilum.cli.talk import TalkingCommand
 
 if TYPE_CHECKING:
     from hilum.image import Image, LabelMap
+    from hilum.measurement import Finding
     from hilum.provenance import Json
     from hilum.readers.label_mapping import LabelMapping
     from hilum.scoring import Measure, Measures, Score
+
+log = logging.getLogger(__name__)
 
 ROLES = ("lungs", "lesions", "lobes")
 
@@ -36,9 +40,9 @@ _MASK = click.Path(exists=True, path_type=Path)
     "--labels",
     multiple=True,
     metavar="[ROLE=]NAME",
-    help="Whose labels the masks have: hilum, lungmask, lungmask-lobes, slicer-lcta, totalsegmentator, "
-    "totalsegmentator-v1, or a TOML file like theirs; for all masks that the tool makes, or for one, as in "
-    "lobes=lungmask. Repeat for several.  [default: hilum]",
+    help="Whose labels the masks have: hilum, lungmask, lungmask-lobes, one-mask (of both lungs), slicer-lcta, "
+    "totalsegmentator, totalsegmentator-v1, or a TOML file like theirs; for all masks that the tool makes, or for "
+    "one, as in lobes=lungmask. Repeat for several.  [default: hilum]",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File for the result, as JSON.")
 @settings_sources
@@ -46,14 +50,17 @@ _MASK = click.Path(exists=True, path_type=Path)
 def command(output: Path | None, as_json: bool, labels: tuple[str, ...], **masks: Path | None) -> None:
     """Score masks that any tool made, of a chest CT or a film.
 
-    Masks of a CT lie on its voxels, in any order of their axes.
+    Masks of a CT lie on its voxels, in any order of their axes. What is odd about the CT is told, and one that is
+    plainly not in Hounsfield units is refused.
     """
     from hilum.scoring import score
 
     image, maps = _read(masks, _mappings(labels))
+    findings = () if image is None else _judged(image, masks["image"])
     scores = score(maps["lungs"], maps["lesions"], image=image, lobes=maps.get("lobes"))
     measures = _measures(image, maps)
     made = _as_json(scores, measures) | _film_instances(maps)
+    made["findings"] = [{"code": each.code, "gravity": each.gravity.value} for each in findings]
     if output is not None:
         _write(output, made)
     click.echo(json.dumps(made, indent=2) if as_json else "\n".join(_page(scores, measures)))
@@ -83,6 +90,7 @@ def _read(
     """The image, and the masks by role on its grid; without an image, on the grid of the lungs."""
     from hilum.readers import read
     from hilum.readers.structures import read_structures
+    from hilum.segmentation.told_apart import told_apart
 
     settings = chosen_settings()
     file = paths.get("image")
@@ -94,8 +102,26 @@ def _read(
         if path is not None:
             with labels_named_by(f"--labels {_LABELS[role]}"):
                 made[role] = read_structures(path, role, mappings[role], on=grid, settings=settings.read)
+            if role == "lungs" and mappings[role].is_one_mask:
+                made[role] = told_apart(made[role])
             grid = made[role].grid if grid is None else grid
     return image, made
+
+
+def _judged(image: Image, path: Path | None) -> tuple[Finding, ...]:
+    """What the input gate finds on a CT, its warnings told; Refused if its numbers are no Hounsfield units."""
+    from hilum import gate, gate_ct
+    from hilum.geometry import VolumeGrid
+    from hilum.measurement import Gravity
+
+    if not isinstance(image.grid, VolumeGrid):
+        return ()
+    findings = gate_ct.scored(image, chosen_settings().gate)
+    gate.refuse(findings, path)
+    for each in findings:
+        if each.gravity is Gravity.WARNING:
+            log.warning("%s (%s)", each.message, each.code)
+    return findings
 
 
 def _measures(image: Image | None, maps: Mapping[str, LabelMap]) -> Measures:

@@ -45,6 +45,7 @@ class LabelMapping:
     title : the tool, its version and task
     source : where the numbers were read
     knows_others : the tool's files hold other organs too, which are left out; else unknown numbers are an error
+    is_one_mask : both lungs are one structure, as which they are read, and are still to be told apart
     roles : by role, our structures by name
     """
 
@@ -53,6 +54,7 @@ class LabelMapping:
     source: str
     knows_others: bool
     roles: Mapping[str, Mapping[str, Names]]
+    is_one_mask: bool = False
 
     def of(self, role: Role) -> Mapping[str, Names]:
         """The structures of a role; SettingsError if the tool has none."""
@@ -95,12 +97,13 @@ def label_mapping(name: str) -> LabelMapping:
 
 
 def _mapping(name: str, table: dict[str, Any]) -> LabelMapping:
-    strange = sorted(set(table) - {"title", "source", "knows_others", *LABELS})
+    strange = sorted(set(table) - {"title", "source", "knows_others", "is_one_mask", *LABELS})
     if strange:
         raise ValueError(f"it has the keys {', '.join(strange)}")
     roles = {role: _structures(role, table[role]) for role in LABELS if role in table}
     title, source = str(table.get("title", name)), str(table.get("source", ""))
-    return LabelMapping(name, title, source, bool(table.get("knows_others", False)), roles)
+    knows_others, is_one_mask = (bool(table.get(key, False)) for key in ("knows_others", "is_one_mask"))
+    return LabelMapping(name, title, source, knows_others, roles, is_one_mask)
 
 
 def _structures(role: str, table: dict[str, dict[str, Any]]) -> Mapping[str, Names]:

@@ -26,6 +26,9 @@ _PICTURES = ("png", "tiff", "bmp")
 _RANGE = 1 << 20
 """Largest number of a mask, with either sign."""
 
+_ROUNDING = 1e-3
+"""Floating-point numbers this near to a whole one stand for it."""
+
 _SHOWN = 8
 """Most numbers that a message names."""
 
@@ -83,7 +86,7 @@ def _numbers(content: Content, settings: ReadSettings) -> tuple[NDArray[Any], Gr
             volume = VOLUME_READERS[name].load(content, settings)
             numbers = volume.samples
             if (volume.slope, volume.intercept) != (1.0, 0.0):
-                numbers = np.rint(numbers * np.float64(volume.slope) + np.float64(volume.intercept))
+                numbers = numbers * np.float64(volume.slope) + np.float64(volume.intercept)
             return numbers.reshape(len(numbers), -1), volume.grid, volume.origin(content)
     for name in _PICTURES:
         if READERS[name].looks_like(head):
@@ -102,11 +105,12 @@ def _translated(content: Content, numbers: NDArray[Any], known: Mapping[int, int
     low, high = float(numbers.min()), float(numbers.max())
     if not low >= -_RANGE or not high <= _RANGE:
         raise content.error(ReadError, f"its numbers run from {low:g} to {high:g}: it is no mask", "Give the mask.")
-    first, count = int(low), int(high) - int(low) + 1
+    first = round(low)
+    count = round(high) - first + 1
     seen = np.zeros(count, dtype=bool)
     for row in numbers:
-        whole = row.astype(np.int64)
-        if row.dtype.kind == "f" and not np.array_equal(whole, row):
+        whole = _whole(row)
+        if row.dtype.kind == "f" and np.abs(whole - row).max() > _ROUNDING:
             raise content.error(UnsupportedFormat, "it holds fractions, as maps of probability do", "Give the mask.")
         seen[whole - first] = True
     found = [int(number) + first for number in np.flatnonzero(seen)]
@@ -116,8 +120,12 @@ def _translated(content: Content, numbers: NDArray[Any], known: Mapping[int, int
         table[number - first] = known[number]
     made = np.empty(numbers.shape, dtype=np.uint8)
     for out, row in zip(made, numbers, strict=True):
-        out[:] = table[row.astype(np.int64) - first]
+        out[:] = table[_whole(row) - first]
     return made
+
+
+def _whole(row: NDArray[Any]) -> NDArray[np.int64]:
+    return (np.rint(row) if row.dtype.kind == "f" else row).astype(np.int64)
 
 
 def _require_known(content: Content, found: list[int], known: Mapping[int, int]) -> None:

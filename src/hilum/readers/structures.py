@@ -30,6 +30,9 @@ _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 _TOLERANCE_MM = 10 * GRID_TOLERANCE_MM
 """Masks of the image's own voxels may be off by as much: tools that write positions in single precision are."""
 
+_COMPARABLE, _IN_SLICES = 0.2, 0.3
+"""Two lungs are two parts of which the smaller has so much of the larger, in so many of their slices."""
+
 _MOST = 256
 """Numbers below this are known to be other organs where a tool's files hold such."""
 
@@ -57,9 +60,9 @@ def read_structures(
     ------
     ReadError
         The mask cannot be read, it holds numbers that the mapping does not name, or none of the structures, or its
-        right side lies to the left of its left side.
+        right side lies to the left of its left side; or what it calls one lung is both.
     GridMismatch
-        It lies on other voxels than the image.
+        It lies on other voxels than the image, or marks voxels beyond it.
     SettingsError
         The mapping says nothing of the role.
     """
@@ -77,8 +80,9 @@ def read_structures(
         made = _of_numbers(path, role, wanted, mapping, settings)
     if isinstance(made.grid, VolumeGrid):  # scores of films take all labels
         made = replace(made, labels={n: label for n, label in made.labels.items() if label.name in wanted})
-    _require_sides(made, path, role)
-    return made if on is None else laid_on(made, on, path)
+    made = made if on is None else laid_on(made, on, path)
+    _require_sides(made, path, role, mapping)
+    return made
 
 
 def _targets(role: Role) -> dict[str, int]:
@@ -97,7 +101,17 @@ def _of_numbers(
         )
     known = dict.fromkeys(range(_MOST), 0) if mapping.knows_others else {0: 0}
     known |= {number: targets[name] for name, each in wanted.items() for number in each.numbers}
-    return read_labels(path, LABELS[role], known, settings=settings)
+    made = read_labels(path, LABELS[role], known, settings=settings)
+    if mapping.knows_others and role != "lesions" and not made.array.any():
+        anything = dict.fromkeys(range(1, _MOST), next(iter(targets.values())))
+        if read_labels(path, LABELS[role], anything, settings=settings).array.any():
+            numbers = ", ".join(str(number) for each in wanted.values() for number in each.numbers)
+            raise UnknownLabels(
+                f"Cannot take the {role} from '{path}': it holds none of the numbers {numbers}, which they have in the "
+                f"label mapping {mapping.name!r}. Name the tool that made it.",
+                path=path,
+            )
+    return made
 
 
 def _of_segments(
@@ -139,8 +153,8 @@ def _of_folder(folder: Path, role: Role, wanted: Mapping[str, Names], settings: 
         one = read_labels(file, LABELS[role], dict.fromkeys(range(1, _MOST), target), settings=settings)
         if first is None or array is None:
             first, array = one, np.zeros(one.array.shape, dtype=np.uint8)
-        elif isinstance(one.grid, VolumeGrid) and isinstance(first.grid, VolumeGrid):
-            first.grid.require_same(one.grid)
+        else:
+            one = _on_one_grid(one, first.grid, file)
         np.copyto(array, one.array, where=one.array > 0)
         steps.append(one.origin)
     if first is None or array is None:
@@ -151,6 +165,18 @@ def _of_folder(folder: Path, role: Role, wanted: Mapping[str, Names], settings: 
             path=folder,
         )
     return LabelMap(array, first.grid, LABELS[role], Step("join-structures", {}, tuple(steps)))
+
+
+def _on_one_grid(one: LabelMap, grid: Grid, file: Path) -> LabelMap:
+    """A file of a folder on the grid of the first, whose voxels it has, perhaps in another order."""
+    if isinstance(grid, VolumeGrid) and isinstance(one.grid, VolumeGrid):
+        difference = grid.axial.difference(one.grid.axial)
+        if difference is not None:
+            raise GridMismatch(
+                f"'{file}' does not lie on the voxels of the other files in its folder: {difference}. Resample it onto "
+                "their grid first."
+            )
+    return laid_on(one, grid, file)
 
 
 def _files(folder: Path, wanted: Mapping[str, Names], targets: Mapping[str, int]) -> Iterator[tuple[int, Path]]:
@@ -171,8 +197,8 @@ def _existing(folder: Path, name: str) -> Iterator[Path]:
     return (folder / f"{name}{ending}" for ending in _ENDINGS if (folder / f"{name}{ending}").is_file())
 
 
-def _require_sides(labels: LabelMap, path: Path, role: Role) -> None:
-    """The right lung lies to the right of the left one, whatever the numbers of the tool."""
+def _require_sides(labels: LabelMap, path: Path, role: Role, mapping: LabelMapping) -> None:
+    """The right lung lies to the right of the left one, whatever the numbers of the tool; and neither is both."""
     if role == "lesions":
         return
     upright = labels.axial() if isinstance(labels.grid, VolumeGrid) else labels.upright()
@@ -184,6 +210,13 @@ def _require_sides(labels: LabelMap, path: Path, role: Role) -> None:
         for plane in upright.array:
             filled += np.atleast_2d(np.isin(plane, numbers)).sum(axis=0)
         if not filled.any():
+            if role == "lungs" and not mapping.is_one_mask and _are_two(upright.array != 0):
+                raise UnknownLabels(
+                    f"Cannot use '{path}' as lungs: all of it is one lung by its numbers, and lies on both sides of "
+                    "the chest. If it is one mask of both lungs, its labels are 'one-mask'; else name the tool that "
+                    "made it.",
+                    path=path,
+                )
             return
         centres.append(float(filled @ columns) / float(filled.sum()))
     if centres[0] > centres[1]:
@@ -194,6 +227,21 @@ def _require_sides(labels: LabelMap, path: Path, role: Role) -> None:
         )
 
 
+def _are_two(lung: NDArray[np.bool_]) -> bool:
+    """Whether a mask, upright, has two parts beside each other, of comparable size and a gap between them.
+
+    In :data:`_IN_SLICES` of its slices: two lungs may touch in front of the heart, and one may be cut by disease.
+    """
+    counts = np.atleast_2d(np.count_nonzero(lung, axis=-2))
+    slices = counts[counts.any(axis=1)]
+    two = 0
+    for columns in slices:
+        starts = np.flatnonzero(np.diff(columns > 0, prepend=False) & (columns > 0))
+        parts = np.sort(np.add.reduceat(columns, starts))
+        two += len(parts) > 1 and parts[-2] >= _COMPARABLE * parts[-1]
+    return len(slices) > 0 and two >= _IN_SLICES * len(slices)
+
+
 def laid_on(labels: LabelMap, grid: Grid, path: Path | str) -> LabelMap:
     """A label map on the grid of an image: its voxels in the image's order, and 0 where the map does not reach.
 
@@ -202,7 +250,7 @@ def laid_on(labels: LabelMap, grid: Grid, path: Path | str) -> LabelMap:
     Raises
     ------
     GridMismatch
-        The voxels are others.
+        The voxels are others, or the map marks some beyond the image.
     """
     if isinstance(grid, PlaneGrid) or isinstance(labels.grid, PlaneGrid):
         return _on_film(labels, grid, path)
@@ -220,7 +268,14 @@ def laid_on(labels: LabelMap, grid: Grid, path: Path | str) -> LabelMap:
             "image's grid first."
         )
     made = np.zeros(target.shape, dtype=np.uint8)
-    made[to] = labels.axial().array[from_]
+    array = labels.axial().array
+    made[to] = array[from_]
+    beyond = np.count_nonzero(array) - np.count_nonzero(made)
+    if beyond:
+        raise GridMismatch(
+            f"'{path}' marks {beyond} voxels that lie beyond the image. Give the image that it was drawn on (--image), "
+            "or cut it to this one."
+        )
     turned = np.ascontiguousarray(grid.orientation.from_axial(made))
     return replace(labels, array=turned, grid=grid, origin=Step("lay-on-grid", {}, (labels.origin,)))
 

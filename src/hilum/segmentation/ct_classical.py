@@ -96,7 +96,7 @@ def two_lungs(hounsfield: NDArray[np.int16], spacing_mm: Spacing) -> tuple[Solid
     air &= ~tubes
     air &= ~gas_in(air, hounsfield, spacing_mm)
     lung = _lung_parts(air, spacing_mm)
-    right, left = _split(lung, spacing_mm, middle)
+    right, left = split_in_two(lung, spacing_mm, middle)
     free = ~outside & ~tubes
     made: list[Solid] = []
     for side, other in ((right, left), (left, right)):
@@ -155,7 +155,7 @@ def _lung_parts(air: Solid, spacing_mm: Spacing) -> Solid:
     return solids_of_at_least(air, least, connectivity=6)
 
 
-def _split(lung: Solid, spacing_mm: Spacing, middle: float) -> tuple[Solid, Solid]:
+def split_in_two(lung: Solid, spacing_mm: Spacing, middle: float) -> tuple[Solid, Solid]:
     """Right and left lung: parts by the side they lie on, those that touch peeled until they come apart."""
     if not lung.any():
         return lung, lung.copy()

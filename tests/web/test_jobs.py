@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from hilum.settings import Settings
 from hilum.web import jobs
@@ -63,6 +64,28 @@ def test_what_was_running_is_queued_again_but_for_the_nodes(database, tmp_path, 
     with database.reading() as session:
         states = [(row.state, row.progress) for row in (session.get_one(Study, each) for each in (ours, nodes))]
     assert states == [("queued", 0.0), ("running", 0.5)]
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_study(database, tmp_path, monkeypatch):
+    (study,) = queued(database, 1)
+    work = jobs.Jobs(database, Store(tmp_path / "reader"), Settings())
+    writing, tries = database.writing, []
+
+    def away():
+        tries.append(study)
+        if len(tries) <= 3:
+            raise OperationalError("UPDATE", {}, OSError("the connection was closed"))
+        return writing()
+
+    assert work._claim() == study
+    monkeypatch.setattr(database, "writing", away)
+    monkeypatch.setattr(jobs, "TROUBLE_SECONDS", 0.0)
+    jobs._Told(database, study)("lungs", 0, 1)
+    assert len(tries) == 1
+    work._work(study)  # it has no files
+    assert len(tries) == 4
+    with database.reading() as session:
+        assert session.get_one(Study, study).state == "refused"
 
 
 def test_progress_is_told_and_never_goes_back(database, monkeypatch):

@@ -17,6 +17,7 @@ from hilum.worklist.results import facts_of
 from hilum.worklist.store import Store
 
 API = "/api/v1"
+"""Prefix of every route but the pages."""
 
 State = Literal["queued", "running", "done", "refused", "failed", "signed"]
 

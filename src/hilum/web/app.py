@@ -16,6 +16,7 @@ from hilum.worklist import Database
 from hilum.worklist.database import database_url
 from hilum.worklist.store import Store
 
+from .answers import API
 from .errors import RESPONSES, handle_errors
 from .jobs import Jobs
 from .limits import Rates
@@ -23,9 +24,6 @@ from .routes import ROUTERS
 from .routes.pages import add_pages
 from .security import Guard, SecurityHeaders
 from .users import has_admin, has_users, is_loopback
-
-API = "/api/v1"
-"""Prefix of every route but the pages."""
 
 
 def create_app(settings: Settings) -> FastAPI:

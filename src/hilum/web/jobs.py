@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
 from anyio import CapacityLimiter
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from hilum.batch.heap import keep_memory
 from hilum.batch.local import INTERNAL_ERROR
@@ -137,15 +140,26 @@ class Jobs:
         try:
             with ExitStack() as held:
                 summary = self._analyse(study, entry_of(upload, self._settings.read), held)
-            self._finish(study, summary)
+            self._settle(partial(self._finish, study, summary))
         except Error as error:
             log.info("study %s: %s", study, error)
             state = "failed" if isinstance(error, OURS) else "refused"
-            self._end(study, state, code_of(error), without(str(error), upload))
+            self._settle(partial(self._end, study, state, code_of(error), without(str(error), upload)))
         except Exception as error:
             log.exception("study %s ran into a defect of Hilum", study)
             sentence = f"Cannot analyse it: {type(error).__name__}. This is a defect of Hilum; please report it."
-            self._end(study, "failed", INTERNAL_ERROR, sentence)
+            self._settle(partial(self._end, study, "failed", INTERNAL_ERROR, sentence))
+
+    def _settle(self, write: Callable[[], None]) -> None:
+        """Write how a study ended, again while the database does not answer: else it would stay in work for ever."""
+        while True:
+            try:
+                write()
+            except OperationalError:
+                log.warning("the worklist does not answer; the end of a study is written as soon as it does")
+                if not self._stop.wait(TROUBLE_SECONDS):
+                    continue  # at a stop, the next start puts the study back into the queue
+            return
 
     def _analyse(self, study: str, entry: Entry, held: ExitStack) -> Summary:
         """Read, analyse and write one study; its image can be looked at as soon as it was read."""
@@ -201,6 +215,6 @@ class _Told:
         if time.monotonic() - self._last < TOLD_SECONDS:
             return
         self._last = time.monotonic()
-        with self._database.writing() as session:
-            where = update(Study).where(Study.id == self._study)
-            session.execute(where.values(stage=stage, progress=round(self._share, 3)))
+        told = update(Study).where(Study.id == self._study).values(stage=stage, progress=round(self._share, 3))
+        with suppress(OperationalError), self._database.writing() as session:  # no analysis ends for want of it
+            session.execute(told)

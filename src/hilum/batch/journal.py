@@ -8,7 +8,6 @@ their cases are worked on again. Every operation on a case takes the same time w
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -21,6 +20,7 @@ from threading import Lock
 from typing import Any, Literal
 
 from hilum.errors import WriteError
+from hilum.writers.claim import locked
 from hilum.writers.whole import write_error
 
 JOURNAL = "journal.jsonl"
@@ -140,7 +140,12 @@ def open_journal(folder: Path) -> Generator[Journal]:
         raise write_error(path, error) from error
     try:
         try:
-            _claim(path, descriptor)
+            if not locked(descriptor):
+                raise WriteError(
+                    f"Cannot write {str(path)!r}: another run is working into that folder. Wait until it has ended, or "
+                    "choose another output folder.",
+                    path=path,
+                )
             _cut_torn_line(descriptor)
             records = read_journal(path)
         except OSError as error:
@@ -199,21 +204,3 @@ def _cut_torn_line(descriptor: int) -> None:
         end = start
     if end < size:
         os.ftruncate(descriptor, end)
-
-
-def _claim(path: Path, descriptor: int) -> None:
-    """Keep other runs away for as long as the file is open; where the system has no such locks, nothing is done."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
-            return  # a file system without locks
-        raise WriteError(
-            f"Cannot write {str(path)!r}: another run is working into that folder. Wait until it has ended, or choose "
-            "another output folder.",
-            path=path,
-        ) from error

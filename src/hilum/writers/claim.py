@@ -1,7 +1,8 @@
-"""A folder that one process at a time may work in."""
+"""A folder, or a file, that one process at a time may work in."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import IO
 
@@ -29,15 +30,23 @@ def claimed(folder: Path, *, worker: str, name: str, setting: str) -> IO[str]:
         raise SettingsError(
             f"Cannot use the {name} {str(folder)!r}: {error.strerror or error}. Change {setting}."
         ) from error
+    if not locked(file.fileno()):
+        file.close()
+        raise SettingsError(f"Another {worker} works in the {name} {str(folder)!r}. Give each its own {setting}.")
+    return file
+
+
+def locked(descriptor: int) -> bool:
+    """Lock an open file for as long as it is open; False if another process has.
+
+    Where the system or the disk has no such locks, nobody is held off.
+    """
     try:
         import fcntl
-    except ImportError:  # Windows: whoever starts two on one folder is not stopped
-        return file
+    except ImportError:
+        return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        file.close()
-        raise SettingsError(
-            f"Another {worker} works in the {name} {str(folder)!r}. Give each its own {setting}."
-        ) from error
-    return file
+        return error.errno not in (errno.EAGAIN, errno.EACCES)
+    return True

@@ -213,12 +213,39 @@ class TestSlicer:
     def test_damaged_layers(self, tmp_path):
         file = as_segments(tmp_path / "a.seg.nrrd", {"right lung": lungs() == 1, "lungs": lungs() > 0})
         (tmp_path / "cut.seg.nrrd").write_bytes(file.read_bytes()[:-12])
-        with pytest.raises(NotAnImage, match="its layers cannot be read"):
+        with pytest.raises(NotAnImage, match="it is cut short"):
             read_structures(tmp_path / "cut.seg.nrrd", "lungs", self.mapping)
         text = file.read_bytes().replace(b"space: left-posterior-superior", b"space: scanner-xyz")
         (tmp_path / "odd.seg.nrrd").write_bytes(text)
-        with pytest.raises(NotAnImage, match="no segmentation in layers"):
+        with pytest.raises(NotAnImage, match="does not say how the patient lies in it"):
             read_structures(tmp_path / "odd.seg.nrrd", "lungs", self.mapping)
+
+    @pytest.mark.parametrize(
+        ("field", "other", "sentence"),
+        [
+            (b"Segment1_LabelValue:=1", b"Segment1_LabelValue:=x", "states 'x' for the LabelValue of the segment"),
+            (b"Segment1_Layer:=1", b"Segment1_Layer:=7", "puts segments into layer 7, and it has 2"),
+            (b"Segment1_Layer:=1", b"Segment1_Layer:=0", "gives two segments the number 1, 'left lung' one of them"),
+            (b"sizes: 2 13 11 7", b"sizes: 2 13 99999 9999", "the limit is 700 megavoxels"),
+            (b"sizes: 2 13 11 7", b"sizes: 1 26 11 7 1", "damaged|another number of axes"),
+            (b"type: uint8", b"type: block", "of the type 'block'"),
+        ],
+    )
+    def test_layers_that_contradict_themselves(self, tmp_path, field, other, sentence):
+        file = as_segments(tmp_path / "a.seg.nrrd", {"right lung": lungs() == 1, "left lung": lungs() > 0})
+        data = file.read_bytes()
+        assert field in data
+        file.write_bytes(data.replace(field, other))
+        with pytest.raises(ReadError, match=sentence):
+            read_structures(file, "lungs", self.mapping)
+
+    def test_layers_of_fractions_are_no_mask(self, tmp_path):
+        file = as_segments(tmp_path / "a.seg.nrrd", {"right lung": lungs() == 1, "left lung": lungs() > 0})
+        data, header = nrrd.read(str(file), index_order="F")
+        header["type"] = "float"
+        nrrd.write(str(file), data.astype(np.float32) / 2, header, index_order="F")
+        with pytest.raises(ReadError, match="it holds fractions"):
+            read_structures(file, "lungs", self.mapping)
 
     def test_other_segments(self, tmp_path):
         file = as_segments(tmp_path / "other.seg.nrrd", {"liver": lungs() == 1})

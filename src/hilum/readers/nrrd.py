@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import NotAnImage, UnsupportedFormat
+from hilum.geometry import VolumeGrid
 from hilum.image import Image
 from hilum.measurement import Finding
 from hilum.settings import ReadSettings
@@ -99,6 +100,34 @@ class Nrrd:
             flow = Flow(apart, apart.data)
         flow = _skipped(content, header, flow, packing, sizes[0] * sizes[1] * sizes[2] * kind.itemsize)
         return Volume(samples_of(flow, sizes, kind), grid, findings=findings, apart=apart)
+
+
+def load_layers(content: Content, settings: ReadSettings) -> tuple[NDArray[Any], VolumeGrid]:
+    """The voxels of a file of several masks on one grid, shape (layers, slices, rows, columns), and that grid.
+
+    Raises
+    ------
+    NotAnImage
+        Its first axis is not that of layers, it does not say how the patient lies in it, or it is damaged.
+    ReadError
+        As for :meth:`Nrrd.load`; the limit of size is that of all layers together.
+    """
+    flow = Flow.of(content)
+    header = _header(content, flow)
+    shown = [int(size) for size in header["sizes"]]
+    if len(shown) != 4 or _axes(header, 4) != [1, 2, 3]:
+        raise content.error(NotAnImage, "it is no segmentation in layers", "Export it again.")
+    sizes = three(content, [shown[1], shown[2], shown[3] * shown[0]], settings)
+    kind, packing = _kind(content, header), _packing(content, header)
+    affine, findings = _affine(content, header, [1, 2, 3])
+    if findings:
+        raise content.error(NotAnImage, "it does not say how the patient lies in it", "Export it again.")
+    grid = grid_of(content, (shown[1], shown[2], shown[3]), affine)
+    if {"data file", "datafile"} & set(header):
+        raise content.error(UnsupportedFormat, "its voxels are in a file of their own", "Save it as one file.")
+    flow = _skipped(content, header, flow, packing, sizes[0] * sizes[1] * sizes[2] * kind.itemsize)
+    samples = samples_of(flow, (shown[0] * shown[1], shown[2], shown[3]), kind)
+    return np.moveaxis(samples.reshape(*grid.shape, shown[0]), -1, 0), grid
 
 
 def _header(content: Content, flow: Flow) -> Mapping[str, Any]:

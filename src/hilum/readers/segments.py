@@ -7,6 +7,7 @@ Segments that overlap lie in layers, the first axis of a file of four.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.errors import NotAnImage
+from hilum.errors import NotAnImage, UnsupportedFormat
 from hilum.geometry import VolumeGrid
+from hilum.settings import ReadSettings
 
 from .content import Content
-from .volume import RAS_TO_LPS, along, grid_of
+from .nrrd import load_layers
 
 _HEADER_BYTES = 1 << 20
 """How much of a file is searched for the names of segments: that of a hundred takes a tenth of it."""
@@ -36,7 +38,7 @@ class Segment:
 
 
 def segments(path: Path) -> tuple[Segment, ...]:
-    """The segments that the header of a file states; empty for a file that states none."""
+    """The segments that the header of a file states; empty for a file that states none; NotAnImage if damaged."""
     with path.open("rb") as file:
         head = file.read(_HEADER_BYTES)
     if not head.startswith(b"NRRD"):
@@ -46,10 +48,22 @@ def segments(path: Path) -> tuple[Segment, ...]:
     for number, key, value in _FIELD.findall(head):
         fields.setdefault(int(number), {})[key] = value.decode("utf-8", "replace").strip()
     return tuple(
-        Segment(each[b"Name"], int(each.get(b"LabelValue", "1")), int(each.get(b"Layer", "0")))
+        Segment(each[b"Name"], _number(path, each, b"LabelValue", 1), _number(path, each, b"Layer", 0))
         for _, each in sorted(fields.items())
         if b"Name" in each
     )
+
+
+def _number(path: Path, fields: Mapping[bytes, str], key: bytes, default: int) -> int:
+    """A number of a segment; NotAnImage if it is none."""
+    text = fields.get(key, str(default))
+    if not (text.isdecimal() and len(text) < 10):
+        raise NotAnImage(
+            f"Cannot read '{path}': its header states {text!r} for the {key.decode()} of the segment "
+            f"{fields[b'Name']!r}. Export it again.",
+            path=path,
+        )
+    return int(text)
 
 
 def has_layers(path: Path) -> bool:
@@ -57,33 +71,25 @@ def has_layers(path: Path) -> bool:
     return any(each.layer for each in segments(path))
 
 
-def layers(path: Path) -> tuple[NDArray[np.uint8], VolumeGrid]:
-    """All layers of a file, shape (layers, slices, rows, columns), and the grid of each.
+def layers(path: Path, settings: ReadSettings) -> tuple[NDArray[Any], VolumeGrid]:
+    """All layers of a file, shape (layers, slices, rows, columns), whole numbers, and the grid of each.
 
     Raises
     ------
     NotAnImage
         The file is damaged, or no such file.
+    UnsupportedFormat
+        It holds fractions, or is packed in a rare way.
+    ReadError
+        It states more voxels than the limit.
     """
-    import nrrd
-    from nrrd.errors import NRRDError
-
     content = Content.of_file(path)
-    try:
-        read: tuple[NDArray[Any], dict[str, Any]] = nrrd.read(str(path), index_order="F")
-    except (NRRDError, ValueError, TypeError, KeyError, OSError) as error:
-        raise content.error(NotAnImage, f"its layers cannot be read ({error})", "Export it again.") from error
-    data, header = read
-    directions = np.asarray(header.get("space directions", []), dtype=np.float64)
-    space = str(header.get("space", "")).lower()
-    if (
-        data.ndim != 4
-        or directions.shape != (4, 3)
-        or space not in ("left-posterior-superior", "right-anterior-superior")
-    ):
-        raise content.error(NotAnImage, "it is no segmentation in layers", "Export it again.")
-    affine = along(directions[1:].T, np.asarray(header["space origin"], dtype=np.float64))
-    if space == "right-anterior-superior":
-        affine = RAS_TO_LPS @ affine
-    sizes = (int(data.shape[1]), int(data.shape[2]), int(data.shape[3]))
-    return data.transpose(0, 3, 2, 1).astype(np.uint8), grid_of(content, sizes, affine)
+    stack, grid = load_layers(content, settings)
+    if stack.dtype.kind == "f" and not (stack == np.rint(stack)).all():
+        raise content.error(UnsupportedFormat, "it holds fractions, as maps of probability do", "Give the mask.")
+    missing = sorted({each.layer for each in segments(path)} - set(range(len(stack))))
+    if missing:
+        raise content.error(
+            NotAnImage, f"its header puts segments into layer {missing[0]}, and it has {len(stack)}", "Export it again."
+        )
+    return stack, grid

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.errors import GridMismatch, ReadError, UnknownLabels
+from hilum.errors import GridMismatch, NotAnImage, ReadError, UnknownLabels
 from hilum.geometry import GRID_TOLERANCE_MM, Grid, PlaneGrid, Side, VolumeGrid
 from hilum.image import LabelMap
 from hilum.provenance import Json, Source, Step, hash_file
@@ -132,15 +132,28 @@ def _of_segments(
             "names. Name the tool that made it.",
             path=path,
         )
+    _require_apart(path, found)
     if not has_layers(path):
         known = dict.fromkeys(range(_MOST), 0) | {segment.number: target for target, segment in found}
         return read_labels(path, LABELS[role], known, settings=settings)
-    stack, grid = layers(path)
+    stack, grid = layers(path, settings)
     array = np.zeros(grid.shape, dtype=np.uint8)
     for target, segment in found:
         array[stack[segment.layer] == segment.number] = target
     names_of: dict[str, Json] = {segment.name: target for target, segment in found}
     return LabelMap(array, grid, LABELS[role], Step("read-segments", names_of, (Source(path.name, hash_file(path)),)))
+
+
+def _require_apart(path: Path, found: Sequence[tuple[int, Segment]]) -> None:
+    """Raise NotAnImage if two of our structures have one number in one layer."""
+    of: dict[tuple[int, int], int] = {}
+    for target, each in found:
+        if of.setdefault((each.layer, each.number), target) != target:
+            raise NotAnImage(
+                f"Cannot read '{path}': its header gives two segments the number {each.number}, {each.name!r} one of "
+                "them. Export it again.",
+                path=path,
+            )
 
 
 def _of_folder(folder: Path, role: Role, wanted: Mapping[str, Names], settings: ReadSettings) -> LabelMap:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.errors import SettingsError
-from hilum.settings import Settings, _fits, as_json, resolve
+from hilum.settings import Settings, as_json, resolve
+from hilum.settings.sources import _fits
 
 
 @pytest.fixture

@@ -88,9 +88,10 @@ def _lobes(path: Path, labels: str, settings: Settings) -> Callable[[Image], Lab
     from hilum.readers.structures import read_structures
 
     mapping = label_mapping(labels)
+    other = "totalsegmentator" if labels != "totalsegmentator" else "lungmask"
 
     def lobes(image: Image) -> LabelMap:
-        with labels_named_by("--lobe-labels totalsegmentator"):
+        with labels_named_by(f"--lobe-labels {other}"):
             return read_structures(path, "lobes", mapping, on=image.grid, settings=settings.read)
 
     return lobes

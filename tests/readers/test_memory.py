@@ -50,6 +50,26 @@ def test_nibabel_in_memory_is_nibabel_on_disk(extra, tmp_path):
     assert mine.volume.difference(theirs.volume) is None
 
 
+@pytest.mark.parametrize(("unit", "codes"), [("mm", (2, 0)), ("meter", (2, 0)), ("mm", (0, 0))])
+def test_nibabel_in_any_unit_and_of_no_place_is_that_of_the_disk(tmp_path, unit, codes):
+    affine = np.diag([-0.7, -0.7, 2.5, 1.0])
+    affine[:3] /= 1000 if unit == "meter" else 1
+    image = nibabel.Nifti1Image(np.arange(24, dtype=np.int16).reshape(4, 3, 2), affine)
+    image.header.set_xyzt_units(unit)
+    image.header["sform_code"], image.header["qform_code"] = codes
+    path = tmp_path / "a.nii"
+    path.write_bytes(image.to_bytes())
+    memory, disk = from_nibabel(nibabel.load(path)), read(path)
+    assert memory.volume.difference(disk.volume) is None
+    assert memory.volume.spacing_mm == pytest.approx((2.5, 0.7, 0.7))
+    assert memory.findings == disk.findings
+
+
+def test_nibabel_without_an_affine_is_refused():
+    with pytest.raises(ValueError, match="has no affine"):
+        from_nibabel(nibabel.Nifti1Image(np.zeros((4, 3, 2), np.int16), None))
+
+
 def test_nibabel_of_four_axes_is_refused():
     with pytest.raises(ValueError, match=r"a CT has three axes, not the shape \(2, 3, 4, 5\)"):
         from_nibabel(nibabel.Nifti1Image(np.zeros((2, 3, 4, 5), np.int16), np.eye(4)))

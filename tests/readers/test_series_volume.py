@@ -447,6 +447,12 @@ def test_some_slices_with_a_scale_and_some_without_are_refused(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.parametrize("slope", ["0", "1e300", "-1e-9"])
+def test_a_slope_that_is_none_is_told(tmp_path, slope):
+    write_series(ct(), tmp_path, elements={"RescaleSlope": slope})
+    assert codes(read(tmp_path)) == ["rescale-missing"]
+
+
 def test_an_unspecified_scale_is_one(tmp_path):
     write_series(ct(), tmp_path, elements={"RescaleType": "UNSPECIFIED"})
     assert np.array_equal(read(tmp_path).array, ct().array)

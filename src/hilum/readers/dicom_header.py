@@ -50,8 +50,8 @@ _SPACINGS = (1e-3, 100.0)
 _FAR_MM = 1e5
 """No slice lies further than this from the origin."""
 
-_MOST_FRAMES = 1 << 16
-"""A header that claims more frames than this is believed as far as it describes them."""
+_MOST_FRAMES = 1 << 12
+"""Of the frames that a header claims without describing them, only those below this are told of."""
 
 _KEYWORDS = (
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality"),

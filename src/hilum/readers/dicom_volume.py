@@ -31,6 +31,9 @@ AIR_HU = -1024
 PADDING_HU = (-900.0, 3072.0)
 """Padding that lies between these is tissue by its own scale: the entry is wrong and is ignored."""
 
+_STEEPEST = 1e6
+"""No slope, its inverse and no intercept reaches this; such figures count as none."""
+
 Plane = NDArray[np.int16]
 
 _RANGE = np.iinfo(np.int16)
@@ -216,7 +219,7 @@ def _rescale(dataset: Dataset, frame: int) -> tuple[float, float, tuple[Finding,
     shared: Sequence[Dataset] = value(dataset, "SharedFunctionalGroupsSequence") or ()
     place = group((*frames[frame : frame + 1], *shared), "PixelValueTransformationSequence", dataset)
     slope, intercept = numbers(place, "RescaleSlope", 1), numbers(place, "RescaleIntercept", 1)
-    if slope is not None and intercept is not None and slope[0] != 0:
+    if slope and intercept and 1 / _STEEPEST < abs(slope[0]) < _STEEPEST and abs(intercept[0]) < _STEEPEST:
         return slope[0], intercept[0], ()
     message = (
         "The file does not say how its numbers become Hounsfield units (rescale slope and intercept); they were taken "

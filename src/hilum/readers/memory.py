@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from hilum.measurement import Finding
 from hilum.provenance import Source
 
 from .film import from_array
+from .nifti import UNITS_MM, UNPLACED
 from .volume import CONTRAST_UNKNOWN, RAS_TO_LPS, along
 from .voxels import hounsfield
 
@@ -126,16 +128,26 @@ def volume_from_array(
 
 
 def from_nibabel(image: Any, *, name: str = "nibabel image") -> Image:
-    """A CT from an image of nibabel, in Hounsfield units; its affine goes from (i, j, k) to RAS millimetres.
+    """A CT from an image of nibabel, in Hounsfield units; its affine goes from (i, j, k) to RAS.
+
+    Its header tells the unit of length, millimetres unless it says otherwise, and whether the affine was assumed.
 
     Raises
     ------
     ValueError
-        It has not three axes, or no real numbers.
+        It has not three axes, no real numbers, or no affine.
     """
+    if image.affine is None:
+        raise ValueError("the image of nibabel has no affine, and a CT needs one: give its spacing and directions")
     array = _three_axes(np.asanyarray(image.dataobj))
-    affine = RAS_TO_LPS @ np.asarray(image.affine, dtype=np.float64)
-    return volume_from_array(array.transpose(2, 1, 0), affine=affine[:, [2, 1, 0, 3]], name=name)
+    header = getattr(image, "header", {})
+    fields = header.keys() if hasattr(header, "keys") else ()
+    unit = UNITS_MM.get(int(header["xyzt_units"]) % 8, 1.0) if "xyzt_units" in fields else 1.0
+    affine = RAS_TO_LPS @ np.diag([unit, unit, unit, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
+    made = volume_from_array(array.transpose(2, 1, 0), affine=affine[:, [2, 1, 0, 3]], name=name)
+    if "sform_code" in fields and int(header["sform_code"]) <= 0 and int(header["qform_code"]) <= 0:
+        return replace(made, findings=(UNPLACED, *made.findings))
+    return made
 
 
 def from_simpleitk(image: Any, *, name: str = "SimpleITK image") -> Image:

@@ -19,8 +19,11 @@ from .volume import RAS_TO_LPS, Volume, along, assumed, grid_of, samples_of, thr
 _SIZES = {348: 1, 540: 2}
 """Version of the format by the length of its header."""
 
-_UNITS_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+UNITS_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 """Millimetres in the header's unit of length: unknown, metre, millimetre, micrometre."""
+
+UNPLACED = assumed("columns towards the left, rows towards the front, slices towards the head")
+"""What is noted of an image whose header states no position."""
 
 _DISAGREEMENT_MM = 1.0
 """From here on the two positions that a header states (sform and qform) are told apart."""
@@ -127,7 +130,7 @@ def _affine(
     content: Content, header: Any, sizes: tuple[int, int, int]
 ) -> tuple[NDArray[np.float64], tuple[Finding, ...]]:
     """From the file's axes to LPS millimetres, and what was noticed about it."""
-    scale = np.diag([*[_UNITS_MM.get(int(header["xyzt_units"]) % 8, 1.0)] * 3, 1.0])
+    scale = np.diag([*[UNITS_MM.get(int(header["xyzt_units"]) % 8, 1.0)] * 3, 1.0])
     findings: tuple[Finding, ...] = ()
     affine = np.eye(4)
     affine[:3] = [header["srow_x"], header["srow_y"], header["srow_z"]]
@@ -139,7 +142,7 @@ def _affine(
         affine = _qform(content, header)
     else:
         affine = _unplaced(content, header, sizes)
-        findings = (assumed("columns towards the left, rows towards the front, slices towards the head"),)
+        findings = (UNPLACED,)
     return RAS_TO_LPS @ scale @ affine, findings
 
 

@@ -61,6 +61,21 @@ def test_masks_are_compared_and_written(truth: Path, ours: Path, tmp_path: Path)
     assert (tmp_path / "out/cases.csv").is_file()
 
 
+def test_numbers_may_be_those_of_one_system(truth: Path, ours: Path, tmp_path: Path):
+    for name in "ab":
+        _save(np.where(_lungs() > 0, 255, 0).astype(np.uint8), tmp_path / f"theirs/{name}.png")
+    places = ("--predictions", ours, "--predictions", f"net={tmp_path / 'theirs'}", "--no-distances", "--json")
+    done = _run("masks", "--truth", truth, *places, "--labels", "net:lungs:255=lungs")
+    assert done.exit_code == 0
+    dice = {
+        each["prediction"]: (each["mean"], each["missing"])
+        for each in json.loads(done.stdout)["figures"]
+        if (each["structure"], each["measure"]) == ("both-lungs", "dice")
+    }
+    assert dice == {"ours": (1.0, 0), "net": (1.0, 0)}
+    assert _run("masks", "--truth", truth, *places, "--labels", "lungs:255=lungs").exit_code == 3  # of all
+
+
 def test_a_missing_mask_ends_with_status_3(truth: Path, ours: Path):
     (ours / "b.png").unlink()
     done = _run("masks", "--truth", truth, "--predictions", f"net={ours}", "--no-distances")
@@ -74,6 +89,7 @@ def test_wrong_words_are_refused(truth: Path, ours: Path, tmp_path: Path):
         (("--predictions", ours, "--split", "testing"), "Did you mean 'test'"),
         (("--predictions", ours, "--split", "train"), "There are 2 cases, and none in the split 'train'"),
         (("--predictions", ours, "--predictions", ours), "names of their own"),
+        (("--predictions", ours, "--labels", "our:lungs:255=lungs"), "Did you mean 'ours'"),
         (("--predictions", f"x={tmp_path / 'none'}"), "There is no"),
     ):
         with pytest.raises(SettingsError, match=message):

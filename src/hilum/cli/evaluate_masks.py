@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -14,7 +14,7 @@ from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.datasets.schema import DatasetCase, MaskKind
-    from hilum.evaluation.predictions import Predictions
+    from hilum.evaluation.predictions import Numbers, Predictions
 
 
 class _Given(TypedDict):
@@ -67,8 +67,9 @@ split_option = click.option(
 @click.option(
     "--labels",
     multiple=True,
-    metavar="KIND:N=STRUCTURE,...",
-    help="What numbers mean in predicted masks, such as lungs:255=lungs; without it, Hilum's own.",
+    metavar="[NAME:]KIND:N=STRUCTURE,...",
+    help="What numbers mean in predicted masks, such as lungs:255=lungs, or in those of one system, such as "
+    "unet:lungs:255=lungs; without it, Hilum's own. Repeat for several.",
 )
 @split_option
 @click.option("--tolerance-mm", default=2.0, show_default=True, type=click.FloatRange(0.0), help="Of the surface Dice.")
@@ -161,15 +162,33 @@ def cases_of(truths: tuple[Path, ...], split: str) -> list[DatasetCase]:
 
 def _predictions(systems: tuple[str, ...], readers: tuple[str, ...], labels: tuple[str, ...]) -> list[Predictions]:
     from hilum.errors import SettingsError
-    from hilum.evaluation.predictions import Predictions, numbers_of
+    from hilum.evaluation.predictions import Predictions
 
-    numbers = dict(numbers_of(text) for text in labels)
-    made = [Predictions(*named(text), numbers) for text in systems]
-    made += [Predictions(*named(text), numbers, is_reader=True) for text in readers]
-    names = [each.name for each in made]
+    places = [named(text) for text in (*systems, *readers)]
+    names = [name for name, _ in places]
     if len(set(names)) < len(names):
         raise SettingsError(f"Predictions need names of their own, not {', '.join(names)}: give them as NAME=PLACE.")
-    return made
+    numbers = _numbers(labels, names)
+    return [
+        Predictions(name, place, numbers[name], is_reader=n >= len(systems)) for n, (name, place) in enumerate(places)
+    ]
+
+
+def _numbers(labels: tuple[str, ...], names: list[str]) -> dict[str, Numbers]:
+    """By prediction, what the numbers in its masks mean: as said of it, or else as said of all."""
+    from hilum.errors import SettingsError
+    from hilum.evaluation.predictions import numbers_of
+    from hilum.registry import unknown
+
+    of_all: dict[MaskKind, Mapping[int, int]] = {}
+    of_one: dict[str, dict[MaskKind, Mapping[int, int]]] = {name: {} for name in names}
+    for text in labels:
+        name, rest = text.split(":", 1) if text.count(":") > 1 else ("", text)
+        if name and name not in names:
+            raise SettingsError(f"--labels {text}: {unknown('prediction', name, names)}")
+        kind, numbers = numbers_of(rest)
+        (of_one[name] if name else of_all)[kind] = numbers
+    return {name: {**of_all, **of_one[name]} for name in names}
 
 
 def named(text: str) -> tuple[str, Path]:

@@ -31,6 +31,11 @@ def caption(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def region_caption(region: str) -> str:
+    """A region of the lungs as words: ``both`` becomes ``Both lungs``, ``right`` becomes ``Right lung``."""
+    return {"both": "Both lungs", "right": "Right lung", "left": "Left lung"}.get(region, caption(region))
+
+
 def number(value: float | NotMeasured, unit: str = "") -> str:
     """A value for people: no decimals for points, at most one for percentages, a dash for what was not measured."""
     if isinstance(value, NotMeasured):

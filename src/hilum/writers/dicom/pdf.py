@@ -17,7 +17,7 @@ from hilum.errors import MissingExtra
 from hilum.geometry import PlaneGrid
 from hilum.image import LOBES
 from hilum.measurement import NotMeasured
-from hilum.writers.captions import caption, number
+from hilum.writers.captions import caption, number, region_caption
 from hilum.writers.limits import limits_of
 from hilum.writers.report.film import film_facts
 from hilum.writers.report.view import ScoreCard, View, common_view
@@ -160,8 +160,7 @@ def _volumes(case: Case) -> list[tuple[str, ...]]:
     for region in ("both", "right", "left", *lobes):
         values = (found.get((id_, region, structure), NotMeasured("")) for id_, structure, _ in columns)
         cells = (_cell(value, unit) for value, (_, _, unit) in zip(values, columns, strict=True))
-        title = {"both": "Both lungs", "right": "Right lung", "left": "Left lung"}.get(region, caption(region))
-        rows.append((title, *cells))
+        rows.append((region_caption(region), *cells))
     return rows
 
 

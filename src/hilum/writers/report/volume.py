@@ -12,7 +12,7 @@ from hilum.image import LOBES, Quantity
 from hilum.measurement import NotMeasured
 from hilum.provenance import sources
 from hilum.scoring.measure import LesionInstance, Measure
-from hilum.writers.captions import caption, millimetres, number
+from hilum.writers.captions import millimetres, number, region_caption
 from hilum.writers.cuts import WINDOW_HU, Cutter, Plane
 from hilum.writers.data_url import data_url
 
@@ -200,8 +200,8 @@ def _regions(case: Case) -> Iterator[tuple[str, tuple[Number, ...]]]:
     """Rows of the table of measures: both lungs, each, and the lobes if they were given."""
     lobes = () if case.lobes is None else tuple(label.name for label in LOBES.values())
     for region in ("both", *_SIDES, *lobes):
-        title = {"both": "Both lungs", "right": "Right lung", "left": "Left lung"}.get(region, caption(region))
-        yield title, tuple(_cell(case, id_, region, structure) for id_, structure, _, _ in _COLUMNS)
+        cells = (_cell(case, id_, region, structure) for id_, structure, _, _ in _COLUMNS)
+        yield region_caption(region), tuple(cells)
 
 
 def _effusion(case: Case) -> str:
@@ -219,10 +219,10 @@ def _cross_check(case: Case) -> Iterator[tuple[str, Number, Number]]:
     """Opacity by the network and by bands of Hounsfield units; nothing if there is no second method."""
     if _find(case, "share", "both", "opacity", "hounsfield-bands") is None:
         return
-    for region, title in (("both", "Both lungs"), ("right", "Right lung"), ("left", "Left lung")):
+    for region in ("both", *_SIDES):
         for structure in ("opacity", "consolidation") if region == "both" else ("opacity",):
             ours, theirs = (_cell(case, "share", region, structure, way) for way in ("masks", "hounsfield-bands"))
-            yield f"{title}, {structure}", ours, theirs
+            yield f"{region_caption(region)}, {structure}", ours, theirs
 
 
 def _place(instance: LesionInstance) -> str:

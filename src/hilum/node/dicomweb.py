@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -29,7 +29,6 @@ class PolledService:
     ----------
     queue : takes them
     settings : of the node
-    today : tells the date
 
     Raises
     ------
@@ -37,8 +36,8 @@ class PolledService:
         The credentials or certificates cannot be read.
     """
 
-    def __init__(self, queue: Queue, settings: NodeSettings, today: Callable[[], date] = date.today) -> None:
-        self._queue, self._settings, self._today = queue, settings, today
+    def __init__(self, queue: Queue, settings: NodeSettings) -> None:
+        self._queue, self._settings = queue, settings
         self._client = web_client(settings.poll_url, settings)
         self._record = queue.folder / SEEN
         self._seen: dict[str, dict[str, Any]] = read_json(self._record)
@@ -85,8 +84,9 @@ class PolledService:
     def _filters(self) -> dict[str, str]:
         if not self._settings.poll_days:
             return {}
-        first = self._today() - timedelta(days=self._settings.poll_days - 1)
-        return {"StudyDate": f"{first:%Y%m%d}-{self._today() + timedelta(days=1):%Y%m%d}"}
+        today = date.today()  # noqa: DTZ011 - studies are dated by the clock on the wall
+        first = today - timedelta(days=self._settings.poll_days - 1)
+        return {"StudyDate": f"{first:%Y%m%d}-{today + timedelta(days=1):%Y%m%d}"}
 
     def _fetch(self, study_uid: str, seen: list[str]) -> tuple[bool, int]:
         """Fetch the objects of a study that were not seen; whether all could be had, and how many."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from datetime import UTC, datetime
-from typing import IO
 
 log = logging.getLogger("hilum.node")
 
@@ -37,13 +35,12 @@ class JsonLines(logging.Formatter):
         return json.dumps({**line, **getattr(record, _FIELDS, {})}, ensure_ascii=True)
 
 
-def speak(stream: IO[str] | None = None, level: int = logging.INFO) -> logging.Handler:
-    """Have the node's log written to a stream, stderr if None, and keep libraries that may name patients silent."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+def speak(level: int) -> None:
+    """Have the node's log written to stderr, and keep libraries that may name patients silent."""
+    handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     log.addHandler(handler)
     log.setLevel(level)
     log.propagate = False
     for name in ("pynetdicom", "pydicom", "dicomweb_client", "urllib3", "highdicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    return handler

@@ -36,6 +36,9 @@ TICK_SECONDS = 0.25
 SWEEP_SECONDS = 10.0
 """Between two looks at what may be removed."""
 
+STOP_SECONDS = 20.0
+"""That what is in work may still take when the node is told to stop."""
+
 TROUBLED = 3
 """So many failures in a row of a part are told on the health page."""
 
@@ -107,12 +110,12 @@ class Node:
             self.listener = arrivals.Listener(self.queue, node)
         tell("started", ae_title=node.ae_title, port=node.port, studies=len(self.queue.studies()))
 
-    def stop(self, seconds: float = 20.0) -> None:
-        """Take no more, and let what is in work end within so many seconds; what does not is done again next time."""
+    def stop(self) -> None:
+        """Take no more, and let what is in work end within :data:`STOP_SECONDS`; what does not is done next time."""
         if self.listener is not None:
             self.listener.stop()
         self._stop.set()
-        until = time.monotonic() + seconds
+        until = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         if self.page is not None:

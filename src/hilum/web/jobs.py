@@ -41,6 +41,9 @@ TOLD_SECONDS = 0.4
 IDLE_SECONDS = 30.0
 """So often a worker that nobody wakes looks for studies."""
 
+STOP_SECONDS = 60.0
+"""That studies in work may still take when the service is told to stop."""
+
 TROUBLE_SECONDS = 2.0
 """That a worker waits when the worklist gives trouble."""
 
@@ -81,11 +84,11 @@ class Jobs:
             thread.start()
             self._threads.append(thread)
 
-    def stop(self, seconds: float = 60.0) -> None:
+    def stop(self) -> None:
         """Take no further study, and wait for those in work; what is not ready then begins anew with the next start."""
         self._stop.set()
         self.wake()
-        until = time.monotonic() + seconds
+        until = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 

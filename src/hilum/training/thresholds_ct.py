@@ -16,9 +16,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.datasets.slices import in_split, read_slices
+from hilum.datasets.slices import SliceCase, in_split, read_slices
 from hilum.datasets.volumes import VolumeCase, read_volumes
-from hilum.evaluation.ct_scans import PHANTOM_SPACING_MM, Scan, insertion_scan, lesion_phantom, slice_scan, volume_scan
+from hilum.evaluation.ct_scans import (
+    PHANTOM_SPACING_MM,
+    Scan,
+    hounsfield_scan,
+    insertion_scan,
+    lesion_phantom,
+    slice_scan,
+    volume_scan,
+)
 from hilum.evaluation.overlap import overlap
 from hilum.models.network import Network, open_networks
 from hilum.segmentation.ct_lesions import OF_HOUNSFIELD, segment_ct_lesions
@@ -73,7 +81,8 @@ def choose_for_ct_lesions(network: Network, data: Sequence[Path]) -> dict[str, f
 
     Those of opacity by the highest mean Dice over sources, each the mean over its slices or volumes; in Hounsfield
     units, of those near the highest, the one at which the volumes are nearest to what was planted. Those of
-    consolidation by both classes where they are told apart. No real slice shows an outlined effusion: its threshold is
+    consolidation by both classes on the slices that tell them apart, as they are and with their window guessed: what
+    readers call consolidated is known of real lungs only. No real slice shows an outlined effusion: its threshold is
     not chosen.
 
     Parameters
@@ -84,12 +93,13 @@ def choose_for_ct_lesions(network: Network, data: Sequence[Path]) -> dict[str, f
     (lungs,) = open_networks([("ct-lungs", "")], RuntimeSettings(engine="onnxruntime"), many=False)
     look = partial(_look, lungs=lungs, network=network)
     slices = [seen for scan in _slices(data) if (seen := look(scan)) is not None]
+    guessed = [seen for scan in _guessed(data) if (seen := look(scan)) is not None]
     volumes = [*_with_opacities(data, look), *_computed(look)]
     opacity = _middle(_near_best(lambda threshold: _opacity_dice(slices, threshold)))
     near = _near_best(lambda threshold: _opacity_dice(volumes, threshold))
     hounsfield = min(near, key=lambda threshold: _volume_error(volumes, threshold))
     made = {"opacity": opacity, f"opacity{OF_HOUNSFIELD}": hounsfield}
-    for name, looked, least in (("", slices, opacity), (OF_HOUNSFIELD, volumes, hounsfield)):
+    for name, looked, least in (("", slices, opacity), (OF_HOUNSFIELD, guessed, hounsfield)):
         apart = [each for each in looked if each.has_classes]
         if apart:
             made[f"consolidation{name}"] = _middle(_near_best(partial(_class_dice, apart, least)))
@@ -98,9 +108,19 @@ def choose_for_ct_lesions(network: Network, data: Sequence[Path]) -> dict[str, f
 
 def _slices(data: Sequence[Path]) -> Iterator[Scan]:
     """Outlined slices for validation."""
+    for case in _cases(data, SOURCES):
+        yield slice_scan([case])
+
+
+def _guessed(data: Sequence[Path]) -> Iterator[Scan]:
+    """Those that tell classes apart, in Hounsfield units as far as these can be guessed."""
+    for case in _cases(data, SOURCES[1:]):
+        yield hounsfield_scan(case)
+
+
+def _cases(data: Sequence[Path], sources: Sequence[str]) -> Iterator[SliceCase]:
     for folder in data:
-        for case in in_split(read_slices(folder, SOURCES), "val"):
-            yield slice_scan([case])
+        yield from in_split(read_slices(folder, sources), "val")
 
 
 Look = Callable[[Scan], Looked | None]

@@ -123,6 +123,14 @@ class TestNifti:
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["film.Nii", "film.NII.GZ", "film.Nrrd", "film.PNG"])
+def test_endings_in_capitals(tmp_path, name):
+    made = labels()
+    path = write(made, tmp_path / name)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == write(made, tmp_path / "small" / name.lower()).read_bytes()
+
+
 @pytest.mark.parametrize("name", ["mask.jpg", "mask", "mask.png.bak", "mask.gz"])
 def test_unknown_endings(tmp_path, name):
     with pytest.raises(WriteError, match=r"Known: \.png, \.nii, \.nii\.gz, \.nrrd"):

@@ -49,14 +49,14 @@ def write_error(path: Path, error: OSError) -> WriteError:
 def whole_file(path: Path) -> Generator[Path]:
     """A name to write to, which becomes ``path`` when the block ends well and vanishes when it does not.
 
-    The parent folder is created. The temporary name ends like ``path``, for writers that go by the ending.
+    The parent folder is created. The temporary name ends like ``path``, in small letters, for writers that go by it.
 
     Raises
     ------
     WriteError
         The file could not be written; what stood under ``path`` before still does.
     """
-    unfinished = path.with_name(f"{HIDDEN}{secrets.token_hex(4)}{''.join(path.suffixes[-2:])}")
+    unfinished = path.with_name(f"{HIDDEN}{secrets.token_hex(4)}{''.join(path.suffixes[-2:]).lower()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished

@@ -235,6 +235,14 @@ def test_lungs_of_very_different_volume_are_warned_of(phantom):
     assert "The patient's left lung has" in found[0].message
 
 
+def test_a_lung_larger_than_any_is_warned_of(phantom):
+    large = replace(kept(phantom.lungs, 2), grid=scaled(phantom.ct, 2, 1.5, 1.5).grid)
+    (one, strange, *_) = after(large, ON)
+    assert (one.code, strange.code) == ("one-lung", "implausible-lungs")
+    assert "left lung holds" in strange.message
+    assert "implausible-lungs" not in dict(codes(after(large, ON, is_to_scale=False)))
+
+
 def test_small_lungs_are_warned_of(phantom):
     small = VolumeGrid(phantom.grid.shape, phantom.grid.affine @ np.diag([0.4, 0.4, 0.4, 1]))
     assert [f.code for f in after(replace(phantom.lungs, grid=small), ON)] == ["small-lungs"]

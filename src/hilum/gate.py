@@ -46,7 +46,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "one-lung": "One lung was found; nothing is measured on the other.",
         "cropped-lungs": "A lung is cut by the edge of the film or scan.",
         "small-lungs": "The lungs take up a tenth of the film or less, or hold less than 700 ml on CT.",
-        "implausible-lungs": "One lung is less than half as large as the other, on CT less than 40 %.",
+        "implausible-lungs": "One lung is less than half as large as the other, on CT less than 40 %, or above 5.5 l.",
         "not-hounsfield": "The numbers of the volume are no Hounsfield units: an MR image, an 8-bit picture, or "
         "another scale.",
         "shifted-hounsfield": "The numbers of the volume are about 1,000 off, as if the rescale intercept was left out "

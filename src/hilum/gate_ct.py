@@ -71,6 +71,9 @@ CUT_CM2 = 2.0
 SMALL_ML = 700.0
 """Both lungs of an adult hold more than this even when breathed out."""
 
+LARGE_ML = 5500.0
+"""A single lung holds less, even if it is emphysematous and breathed in."""
+
 VOLUME_RATIO = 0.4
 """One lung smaller than this share of the other is out of the ordinary."""
 
@@ -274,6 +277,13 @@ def _by_lungs(lungs: LabelMap, *, is_to_scale: bool) -> Iterator[Finding]:
         return
     unequal = tuple(unequal_lungs(volumes, "volume", VOLUME_RATIO))
     yield from unequal
+    large = max(volumes, key=lambda side: volumes[side])
+    if is_to_scale and volumes[large] > LARGE_ML:
+        message = (
+            f"The patient's {large} lung holds {volumes[large]:.0f} ml, more than lungs do; check the outlines, the "
+            "spacing and the order of the axes."
+        )
+        yield Finding("implausible-lungs", Gravity.WARNING, message)
     if is_to_scale and not unequal and sum(volumes.values()) < SMALL_ML:
         message = f"The lungs hold {sum(volumes.values()):.0f} ml together; check the outlines and the spacing."
         yield Finding("small-lungs", Gravity.WARNING, message)

@@ -13,7 +13,7 @@ from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from hilum.errors import MissingExtra, SettingsError
-from hilum.worklist import AuditEntry, Database, ReaderScore, SignOff, Study, Version
+from hilum.worklist import AuditEntry, Database, ReaderScore, SignOff, Study, User, Version
 from hilum.worklist.database import database_url as url_of
 from hilum.worklist.models import Base
 
@@ -128,6 +128,17 @@ def test_what_fails_leaves_nothing(database) -> None:
         half()
     with database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Study)) == 0
+
+
+def test_errors_do_not_quote_what_was_to_be_stored(database) -> None:
+    def add() -> None:
+        with database.writing() as session:
+            session.add(User(name="ann", role="admin", password_hash="the hash of a password"))
+
+    add()
+    with pytest.raises(IntegrityError) as caught:
+        add()
+    assert "the hash" not in str(caught.value)
 
 
 def test_a_deleted_study_takes_all_but_the_trail(database) -> None:

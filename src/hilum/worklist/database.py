@@ -95,7 +95,7 @@ def _engine(text_url: str, setting: str) -> Engine:
                 f"The worklist cannot be kept in {url.get_backend_name()!r}; expected a URL that begins with sqlite: "
                 f"or postgresql:. Change {setting}."
             )
-        engine = create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)  # patients and hashes go into no log
     except (ArgumentError, NoSuchModuleError) as error:
         raise SettingsError(
             f"The setting {setting} is no URL of a database; expected sqlite:///FILE or "

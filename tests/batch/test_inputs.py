@@ -131,6 +131,22 @@ def test_a_list_with_a_cell_that_never_ends(films: Path, text: str) -> None:
         names(table)
 
 
+def test_a_name_that_no_disk_holds_is_a_case_that_fails(films: Path) -> None:
+    table = films.parent / "list.csv"
+    table.write_text(f"path\nfilms/a.png\n{'x' * 300}.png\n")
+    kept, lost = cohort_of([table], SETTINGS).entries
+    assert (stamp_of(kept) != "", stamp_of(lost)) == (True, "")
+    with pytest.raises(ReadError, match="too long"):
+        lost.open()
+
+
+def test_a_list_in_another_encoding(films: Path) -> None:
+    table = films.parent / "list.csv"
+    table.write_bytes("path\nfilms/a.png\n".encode("utf-16-le"))
+    with pytest.raises(ReadError, match=r"list\.csv': it holds zero bytes\. A CSV file in UTF-8 is wanted"):
+        names(table)
+
+
 def test_a_damaged_parquet_list(films: Path) -> None:
     pytest.importorskip("pyarrow", reason="needs pyarrow")
     table = films.parent / "list.parquet"

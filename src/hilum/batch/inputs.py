@@ -7,6 +7,7 @@ import glob
 import hashlib
 import io
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -87,11 +88,12 @@ def cohort_of(
                 paths += [] if isinstance(path, str) else [path]
         else:
             paths += _matches(given)
-    there = [path for path in paths if path.exists() or _place(path) not in rows]
+    is_there = {path: os.path.exists(path) for path in paths}  # noqa: PTH110 - to which no name is too long
+    there = [path for path in paths if is_there[path] or _place(path) not in rows]
     found = list(find(there, settings.read, series=settings.ct.series)) if there else []
     own = set(there)
     kept = [entry for entry in found if entry.path in own or not (entry.path.parent / MARKER).is_file()]
-    gone = dict.fromkeys(path for path in paths if not path.exists() and _place(path) in rows)
+    gone = dict.fromkeys(path for path in paths if not is_there[path] and _place(path) in rows)
     here = (*kept, *(Entry(_name(path), path, settings=settings.read) for path in gone))
     remote, results = _remote(urls, list(filter(is_url, rows)), settings)
     entries = (*here, *_apart(remote, here))
@@ -242,6 +244,8 @@ def _both(known: Mapping[str, str], cells: Mapping[str, str], image: Path | str,
 def _csv(path: Path) -> tuple[Sequence[str], Iterable[Mapping[str, str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
+        if "\0" in text:
+            raise _no_csv(path, "it holds zero bytes")
         delimiter = max(",;\t", key=text.partition("\n")[0].count)
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restkey="", restval="")
         return tuple(reader.fieldnames or ()), reader
@@ -249,8 +253,8 @@ def _csv(path: Path) -> tuple[Sequence[str], Iterable[Mapping[str, str]]]:
         raise _no_csv(path, error) from error
 
 
-def _no_csv(path: Path, error: Exception) -> ReadError:
-    return ReadError(f"Cannot read the list '{path}': {error}. A CSV file in UTF-8 is wanted.", path=path)
+def _no_csv(path: Path, why: object) -> ReadError:
+    return ReadError(f"Cannot read the list '{path}': {why}. A CSV file in UTF-8 is wanted.", path=path)
 
 
 def _parquet(path: Path) -> tuple[Sequence[str], Iterable[Mapping[str, str]]]:

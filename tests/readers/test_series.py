@@ -205,6 +205,13 @@ def test_of_two_reconstructions_in_one_series_the_softer_is_taken_whole():
     assert "one (kernel B30f) was taken, and 20 slices of others were left out" in finding.message
 
 
+def test_of_an_original_and_what_was_computed_from_it_the_original_is_taken():
+    made = changed(headers("1.2.1", 39, 2.5), image_type=("DERIVED", "SECONDARY", "MIP"))
+    (study,) = group([*made, *headers("1.2.1", 20)])
+    assert {each.image_type[0] for each in study.taken.stack.slices} == {"ORIGINAL"}
+    assert study.taken.stack.lattice.grid.shape[0] == 20
+
+
 @pytest.mark.parametrize("shift", [0.0, 1.0])
 def test_thick_slices_among_thin_ones_are_left_out(shift):
     pieces = list(changed(headers("1.2.1", 20), thickness_mm=5.0))

@@ -12,7 +12,7 @@ from .dicom_header import Header
 from .dicom_tags import CHEST_WORDS, MODALITIES
 from .kernels import softness
 from .spots import Spot, common
-from .stack import Stack, stack_of
+from .stack import Stack, is_derived, stack_of
 
 THORAX_MM = 250.0
 """Length of patient that a chest CT covers; what reaches further is none the better for it."""
@@ -22,9 +22,6 @@ REACH_SHARE = 0.8
 
 THIN_MM = (1.55, 3.1, 5.6)
 """Slices up to 1.5 mm apart are thin, up to 3 mm and 5 mm less so; series of one class are equally good."""
-
-NOT_ORIGINAL = ("DERIVED", "SECONDARY", "MPR", "REFORMATTED", "MIP", "MAXIMUM", "MINIP", "MINIMUM", "PROJECTION IMAGE")
-"""Words in Image Type by which a series was computed from another one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,7 +204,10 @@ def _merits(series: Series, reach: float) -> list[tuple[float, str]]:
         (float(_is_chest(series.first)), f"it shows another part of the body ({series.first.body_part})"),
         (float(_reach(series) >= REACH_SHARE * reach), f"it covers {series.stack.reach_mm:.0f} mm of the patient only"),
         (float(series.stack.plane == "axial"), f"its slices are {series.stack.plane}"),
-        (float(not _is_derived(series)), f"it was computed from another one ({chr(92).join(series.image_type)})"),
+        (
+            float(not is_derived(series.image_type)),
+            f"it was computed from another one ({chr(92).join(series.image_type)})",
+        ),
         (-float(taken), f"its slices stand {series.slice_mm:.3g} mm apart"),
         (softness(series.kernel), f"its kernel ({kernel}) is not one for soft tissue"),
         (float(len(series.stack.slices)), f"it has fewer slices ({len(series.stack.slices)})"),
@@ -249,7 +249,3 @@ def _is_chest(header: Header) -> bool:
     words = (*CHEST_WORDS, "BODY", "TRUNK", "TORSO", "CAP", "TAP")
     described = header.description.upper()
     return not part or any(word in part for word in words) or any(word in described for word in CHEST_WORDS)
-
-
-def _is_derived(series: Series) -> bool:
-    return any(word in NOT_ORIGINAL for word in series.image_type)

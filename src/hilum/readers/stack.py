@@ -20,6 +20,10 @@ SAME_AXES = 0.01
 """Slices whose axes differ by more than this in any cosine (half a degree) are not parallel."""
 
 
+NOT_ORIGINAL = ("DERIVED", "SECONDARY", "MPR", "REFORMATTED", "MIP", "MAXIMUM", "MINIP", "MINIMUM", "PROJECTION IMAGE")
+"""Words in Image Type by which a series was computed from another one."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
     """Parallel slices of one size and one frame of reference.
@@ -59,7 +63,7 @@ def stack_of(slices: Sequence[Slice]) -> Stack:
 
     Localizers are passed over. What else is left out stands in the findings. Slices that lie several times at the same
     places in different acquisitions or at different times are several volumes, of which the first is taken; so are
-    several reconstructions of one scan, of which the one of most slices is.
+    several reconstructions of one scan, of which an original one is, that of most slices.
     """
     wanted = [each for each in slices if not each.is_localizer]
     if not wanted:
@@ -107,6 +111,11 @@ def _fit(one: Plane, other: Plane) -> bool:
     return all(math.isclose(a, b, rel_tol=1e-3) for a, b in spacings) and all(abs(a - b) <= SAME_AXES for a, b in axes)
 
 
+def is_derived(image_type: Sequence[str]) -> bool:
+    """Whether slices of such an Image Type were computed from others."""
+    return any(word in NOT_ORIGINAL for word in image_type)
+
+
 def _ordered(slices: Sequence[Slice]) -> tuple[Slice, ...]:
     return tuple(sorted(slices, key=lambda each: (each.times, each.number, each.frame, each.instance)))
 
@@ -123,14 +132,19 @@ def _thickness(slices: Sequence[Slice]) -> float | None:
 def _one_reconstruction(slices: Sequence[Slice], plane: Plane) -> tuple[Sequence[Slice], tuple[Finding, ...]]:
     """The slices of one kernel, thickness and kind where these alone are the whole scan; else all slices.
 
-    Of several such, the one of most slices is taken; of equally many, the one of the softest kernel.
+    Of several such, one that was not computed from another is taken, that of most slices; of equally many, that of the
+    softest kernel.
     """
     makings: dict[tuple[str, tuple[str, ...], float | None], list[Slice]] = {}
     for each in slices:
         makings.setdefault((each.kernel, each.image_type, _thickness([each])), []).append(each)
     if len(makings) < 2:
         return slices, ()
-    ranked = sorted(makings, key=lambda key: (-len(makings[key]), -softness(key[0]), makings[key][0].number))
+
+    def order(key: tuple[str, tuple[str, ...], float | None]) -> tuple[bool, int, float, int]:
+        return is_derived(key[1]), -len(makings[key]), -softness(key[0]), makings[key][0].number
+
+    ranked = sorted(makings, key=order)
     heights = _heights(slices, plane)
     for key in ranked:
         if _is_whole(makings[key], plane, heights.min(), heights.max()):

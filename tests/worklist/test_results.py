@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import nibabel
 import numpy as np
@@ -121,7 +121,7 @@ def test_zones_of_a_volume_are_thirds_of_height_of_each_lung():
 
 
 def test_columns_hold_what_json_holds(case):
-    columns = summary_of(case).columns
+    columns = asdict(summary_of(case))
     assert json.loads(json.dumps(columns)) == columns
     assert columns["modality"] == ("CXR" if case.image.grid is FILM else "CT")
     assert columns["findings"] == [{"code": ODD.code, "severity": "warning", "message": ODD.message}]

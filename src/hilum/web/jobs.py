@@ -23,9 +23,9 @@ from hilum.geometry import VolumeGrid
 from hilum.pipeline import analyse, open_networks
 from hilum.readers import Entry
 from hilum.settings import Settings
-from hilum.worklist import Database, Study, Version
+from hilum.worklist import Database, Study
 from hilum.worklist.models import now
-from hilum.worklist.results import Summary, output_settings, summary_of, write_image, write_version
+from hilum.worklist.results import Summary, enter_result, output_settings, summary_of, write_image, write_version
 from hilum.worklist.store import Store
 
 from .intake import entry_of, without
@@ -188,15 +188,8 @@ class Jobs:
             row = session.get(Study, study, with_for_update=True)
             if row is None:
                 self._store.remove(study)
-                return
-            row.state, row.stage, row.progress, row.code, row.message = "done", "", 1.0, "", ""
-            row.latest_version = 0
-            for name, value in summary.columns.items():
-                setattr(row, name, value)
-            version = Version(
-                study_id=study, number=0, author="hilum", scores=summary.scores, warnings=summary.findings
-            )
-            session.merge(version)
+            else:
+                enter_result(session, row, summary)
 
     def _end(self, study: str, state: str, code: str, message: str) -> None:
         """There are no results of a study."""

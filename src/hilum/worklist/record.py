@@ -18,8 +18,8 @@ from hilum.settings import Settings
 
 from .database import Database
 from .identity import identity
-from .models import ReaderScore, SignOff, Study, Version
-from .results import keep_case
+from .models import ReaderScore, SignOff, Study
+from .results import enter_result, keep_case
 from .store import Store
 
 NODE = "node"
@@ -73,13 +73,7 @@ class Recorder:
             study = row.id
         summary = keep_case(self._store, study, case, self._settings, files)
         with self._writing() as session:
-            row = session.get_one(Study, study)
-            row.state, row.stage, row.progress, row.latest_version = "done", "", 1.0, 0
-            for name, value in summary.columns.items():
-                setattr(row, name, value)
-            session.merge(
-                Version(study_id=study, number=0, author="hilum", scores=summary.scores, warnings=summary.findings)
-            )
+            enter_result(session, session.get_one(Study, study), summary)
         return study
 
     def ended(self, group: str, name: str, state: Literal["refused", "failed"], code: str, message: str) -> str:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from sqlalchemy.orm import Session
+
 from hilum.case import Case
 from hilum.geometry import VolumeGrid
 from hilum.image import Image
@@ -22,6 +24,7 @@ from hilum.writers.masks import write_straight
 from hilum.writers.whole import MARKER, write_error
 
 from .layers import write_layers
+from .models import Study, Version
 from .shown import Shown
 from .store import IMAGE, IMAGE_FACTS, LAYERS, SafePaths, Store
 
@@ -51,10 +54,17 @@ class Summary:
     severity: float | None
     findings: list[dict[str, Any]]
 
-    @property
-    def columns(self) -> dict[str, Any]:
-        """What goes into the row of the study."""
-        return asdict(self)
+    def put_on(self, row: Study) -> None:
+        """Tell it in the row of the study."""
+        for name, value in asdict(self).items():
+            setattr(row, name, value)
+
+
+def enter_result(session: Session, row: Study, summary: Summary) -> None:
+    """Enter into the worklist that a study is done, with Hilum's own version of it."""
+    row.state, row.stage, row.progress, row.code, row.message, row.latest_version = "done", "", 1.0, "", "", 0
+    summary.put_on(row)
+    session.merge(Version(study_id=row.id, number=0, author="hilum", scores=summary.scores, warnings=summary.findings))
 
 
 def output_settings(settings: Settings) -> OutputSettings:

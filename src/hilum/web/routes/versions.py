@@ -101,13 +101,7 @@ def _layers(store: Store, study: str, number: int) -> list[LayerOut]:
 
 
 @router.get("/studies/{study_id}/versions/{number}/layers/{name}.nii.gz", response_class=FileResponse)
-def layer(
-    study_id: StudyId,
-    number: Number,
-    name: LayerName,
-    request: Request,
-    reader: ReaderOf,
-) -> Response:
+def layer(study_id: StudyId, number: Number, name: LayerName, request: Request, reader: ReaderOf) -> Response:
     """A layer, as NIfTI on the grid of the image that is shown."""
     with reader.worklist.reading() as session:
         version_row(session, study_id, number)
@@ -115,12 +109,7 @@ def layer(
 
 
 @router.get("/studies/{study_id}/versions/{number}/files.zip", response_class=StreamingResponse)
-def all_files(
-    study_id: StudyId,
-    number: Number,
-    visitor: CurrentVisitor,
-    reader: ReaderOf,
-) -> StreamingResponse:
+def all_files(study_id: StudyId, number: Number, visitor: CurrentVisitor, reader: ReaderOf) -> StreamingResponse:
     """All files of a version as one zip file."""
     with reader.worklist.writing() as session:
         version_row(session, study_id, number)
@@ -135,12 +124,7 @@ def all_files(
 
 @router.get("/studies/{study_id}/versions/{number}/files/{name}", response_class=FileResponse)
 def one_file(
-    study_id: StudyId,
-    number: Number,
-    name: FileName,
-    request: Request,
-    visitor: CurrentVisitor,
-    reader: ReaderOf,
+    study_id: StudyId, number: Number, name: FileName, request: Request, visitor: CurrentVisitor, reader: ReaderOf
 ) -> Response:
     """A file of a version: masks, overlay, report, result.json and the rest."""
     with reader.worklist.reading() as session:
@@ -154,12 +138,7 @@ def one_file(
 
 
 @router.post("/studies/{study_id}/versions", status_code=201, openapi_extra=_FORM)
-async def add_version(
-    study_id: StudyId,
-    request: Request,
-    visitor: CurrentVisitor,
-    reader: ReaderOf,
-) -> VersionOut:
+async def add_version(study_id: StudyId, request: Request, visitor: CurrentVisitor, reader: ReaderOf) -> VersionOut:
     """Send corrected masks; they become a new version, with scores counted from them."""
     await run_in_threadpool(_require_open, reader, study_id)
     left = await run_in_threadpool(reader.room)
@@ -225,8 +204,7 @@ def _enter(reader: Reader, visitor: Visitor, row: Version, summary: Summary, fol
         _check_open(study)
         row.number = study.latest_version = study.latest_version + 1
         session.add(row)
-        for name, value in summary.columns.items():
-            setattr(study, name, value)
+        summary.put_on(study)
         audit(session, visitor, "version.add", study.id, {"version": row.number, "base": row.parent})
         session.flush()
         reader.store.put_version(study.id, row.number, folder)

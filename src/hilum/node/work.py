@@ -12,16 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hilum.errors import (
-    Error,
-    GridMismatch,
-    MissingExtra,
-    ModelError,
-    ReadError,
-    SettingsError,
-    WriteError,
-    code_of,
-)
+from hilum.errors import Error, GridMismatch, MissingExtra, ModelError, ReadError, SettingsError, WriteError, code_of
 from hilum.pipeline import RunNetworks, analyse
 from hilum.readers import Entry
 from hilum.readers.dicom_source import dicom_source

@@ -92,9 +92,9 @@ def require_dicom(objects: Sequence[Object]) -> None:
 
     highdicom()
     if "pdf" in objects:
-        from .pdf import reportlab
+        from .pdf import require_reportlab
 
-        reportlab()
+        require_reportlab()
 
 
 def _require_same(case: Case, headers: DicomSource) -> None:

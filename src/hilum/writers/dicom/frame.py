@@ -138,13 +138,7 @@ class Frame:
 
 
 def highdicom() -> Any:
-    """The library highdicom.
-
-    Raises
-    ------
-    MissingExtra
-        It is not installed.
-    """
+    """The library highdicom; MissingExtra if it is not installed."""
     try:
         import highdicom
     except ImportError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from threading import RLock
 from typing import Any
 from xml.sax.saxutils import escape
@@ -44,19 +45,10 @@ _LOCK = RLock()
 """Fonts are registered, and their glyphs counted, for the whole process."""
 
 
-def reportlab() -> Any:
-    """The library that writes PDF.
-
-    Raises
-    ------
-    MissingExtra
-        It is not installed.
-    """
-    try:
-        import reportlab as library
-    except ImportError as error:
-        raise MissingExtra("The report as PDF", "dicom") from error
-    return library
+def require_reportlab() -> None:
+    """Raise MissingExtra unless the library that writes PDF is installed."""
+    if find_spec("reportlab") is None:
+        raise MissingExtra("The report as PDF", "dicom")
 
 
 def render_pdf(case: Case, picture: NDArray[np.uint8], frame: Frame) -> bytes:
@@ -68,7 +60,7 @@ def render_pdf(case: Case, picture: NDArray[np.uint8], frame: Frame) -> bytes:
     picture : its overlay, uint8, (rows, columns, 3)
     frame : of the case; says who the patient is, if that may be told
     """
-    reportlab()
+    require_reportlab()
     is_film = isinstance(case.image.grid, PlaneGrid)
     facts = tuple(film_facts(case) if is_film else volume_facts(case))
     view = common_view(case, "Chest X-ray" if is_film else "Chest CT", facts, limits_of(case.provenance))

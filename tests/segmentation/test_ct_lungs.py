@@ -227,6 +227,14 @@ class TestTidy:
         assert (lung[labels > 0] >= 128).all()
         assert set(np.unique(right[labels > 0])) == {255 if side == 1 else 0}
 
+    def test_a_fifth_of_one_lung_along_its_border_is_not_the_other_one(self):
+        labels = np.zeros((12, 40, 60), np.uint8)
+        labels[1:11, 4:36, 4:40] = 1
+        labels[1:11, 4:36, 33:40] = 2
+        assert 0.2 < np.count_nonzero(labels == 2) / np.count_nonzero(labels == 1) < 0.3
+        _, right = tidy(seen(labels), STEP)
+        assert (right[labels > 0] == 255).all()
+
     def test_a_small_lung_that_only_touches_the_other_one_stays(self):
         labels = np.zeros((12, 40, 60), np.uint8)
         labels[:, 2:38, 2:38] = 1

@@ -19,6 +19,7 @@ from hilum.settings import RuntimeSettings
 
 from .ct_density import weigh_density
 from .ct_lungs import require_ct, window_of
+from .dense_bodies import mark_dense_bodies
 from .nearer import Blend, halves_of
 from .patches import DENSE_HU, put_back_maps, run_patches, tells_classes
 from .scale import to_judge_by
@@ -170,7 +171,10 @@ def _by_slices(network: Network, axial: Image, masks: NDArray[np.uint8], preset:
     )
     if len(maps[0]) > 1 and stack.spacing_mm[0] <= SMOOTHED_MM:
         _smooth(maps)
-    weigh_density(maps, shrunk(axial.array, stack, seen_as), lung)
+    grey = shrunk(axial.array, stack, seen_as)
+    if seen_as is not None:
+        mark_dense_bodies(maps[0], grey, lung, window_hu=seen_as, spacing_mm=stack.spacing_mm)
+    weigh_density(maps, grey, lung)
     return _Found(
         maps,
         lung,

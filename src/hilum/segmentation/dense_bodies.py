@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .solids import Solid, Spacing, opened
+from .solids import Solid, Spacing, opened, swollen
 
 BODY_HU = -500.0
 """A body is denser than this throughout: half as dense as soft tissue."""
@@ -47,9 +47,11 @@ def mark_dense_bodies(
         return
     low, high = window_hu
     dense = lung & (grey > 255.0 * (BODY_HU - low) / (high - low))
-    step = 1 if dense.shape[1] % 2 else 2
+    slices, rows, columns = dense.shape
+    step = 1 if rows % 2 or columns % 2 else 2
+    blocks = dense.reshape(slices, rows // step, step, columns // step, step).all(axis=(2, 4))
     coarse = (spacing_mm[0], step * spacing_mm[1], step * spacing_mm[2])
-    bodies = opened(dense[:, ::step, ::step], BODY_MM, coarse, regrow_mm=EDGE_MM)
+    bodies = opened(blocks, BODY_MM, coarse)
     if bodies.any():
-        where = bodies.repeat(step, axis=1).repeat(step, axis=2) & dense
+        where = swollen(bodies.repeat(step, axis=1).repeat(step, axis=2), EDGE_MM, spacing_mm) & dense
         np.maximum(opacity, np.uint8(MARKED), out=opacity, where=where)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hilum import analyse
 from hilum.case import Case
 from hilum.image import Image
 from hilum.phantom import Lesion, Thorax, default_grid, thorax
+from hilum.segmentation.solids import shrunken
 from hilum.settings import RuntimeSettings, Settings
 
 BODY = 71
@@ -53,3 +55,18 @@ def test_a_mirrored_chest_mirrors_what_the_networks_find(pairs):
             assert mirrored.measures.find("volume", across, structure) == pytest.approx(expected, rel=0.05)
     for name in ("zonal-24", "mosmed", "opacity-percent"):
         assert mirrored.scores[name].value == pytest.approx(case.scores[name].value, rel=0.05), name
+
+
+def test_a_mass_without_texture_is_not_taken_for_the_diaphragm():
+    chest = thorax(BODY, grid=default_grid(BODY))
+    spacing = chest.ct.volume.spacing_mm
+    right = chest.lungs.array == 1
+    middle = np.argwhere(shrunken(right, 27.0, spacing)).mean(axis=0)  # well away from heart, wall and diaphragm
+    away = (np.indices(right.shape).transpose(1, 2, 3, 0) - middle) * spacing
+    mass = np.linalg.norm(away, axis=-1) <= 20
+    assert (mass & right).sum() == mass.sum()
+    array = np.where(mass, np.int16(20), chest.ct.array)
+    case = analyse(Image(array, chest.ct.grid, chest.ct.quantity, chest.ct.origin), settings=SETTINGS)
+    planted = np.count_nonzero(mass) * chest.ct.volume.voxel_ml
+    assert case.measures.find("volume", "right", "opacity") == pytest.approx(planted, rel=0.1)
+    assert case.measures.find("volume", "left", "opacity") < 1

@@ -49,7 +49,7 @@ def mark_dense_bodies(
     dense = lung & (grey > 255.0 * (BODY_HU - low) / (high - low))
     slices, rows, columns = dense.shape
     step = 1 if rows % 2 or columns % 2 else 2
-    blocks = dense.reshape(slices, rows // step, step, columns // step, step).all(axis=(2, 4))
+    blocks = np.asarray(dense.reshape(slices, rows // step, step, columns // step, step).all(axis=(2, 4)))
     coarse = (spacing_mm[0], step * spacing_mm[1], step * spacing_mm[2])
     bodies = opened(blocks, BODY_MM, coarse)
     if bodies.any():

@@ -51,7 +51,7 @@ def test_what_is_no_course_of_time(tmp_path):
     folders = cohort(tmp_path, {"b": "2020-03-02", "a": "2020-03-01"})
     with pytest.raises(ReadError, match=r"stands after .* order of time"):
         dates_of(folders)
-    with pytest.raises(ReadError, match="2 results and 1 dates"):
+    with pytest.raises(ReadError, match="2 results and 1 date:"):
         dates_of(folders, ["2020-03-01"])
     with pytest.raises(ReadError, match="'March' is no date"):
         dates_of(folders, ["2020-03-01", "March"])

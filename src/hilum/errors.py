@@ -79,6 +79,10 @@ class UnknownLabels(ReadError):
     The message ends with the advice to say what they mean, which a command goes on with its option for that.
     """
 
+    def named_by(self, option: str) -> UnknownLabels:
+        """The same with the option that names the tool, such as ``--labels lungmask``."""
+        return UnknownLabels(f"{str(self).removesuffix('.')}, as in {option}.", path=self.path)
+
 
 class UnsafeArchive(ReadError):
     """A zip file over the limits of size, ratio or count, or with a path that leaves it."""

@@ -248,7 +248,7 @@ def labels_named_by(option: str) -> Generator[None]:
     try:
         yield
     except UnknownLabels as error:
-        raise UnknownLabels(f"{str(error).removesuffix('.')}, as in {option}.", path=error.path) from error
+        raise error.named_by(option) from error
 
 
 def chosen_settings() -> Settings:

@@ -154,8 +154,7 @@ def open_prediction(path: Path, kind: MaskKind, truth: LabelMap, numbers: Number
         found = read_labels(path, MASK_LABELS[kind], numbers.get(kind))
     except UnknownLabels as error:
         name = next(iter(MASK_LABELS[kind].values())).name
-        option = f"--labels {kind}:255={name}"
-        raise UnknownLabels(f"{str(error).removesuffix('.')}, as in {option}.", path=path) from error
+        raise error.named_by(f"--labels {kind}:255={name}") from error
     if isinstance(found.grid, VolumeGrid):
         found = found.axial()
         if isinstance(truth.grid, VolumeGrid):

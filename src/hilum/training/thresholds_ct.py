@@ -172,22 +172,31 @@ def _middle(thresholds: Sequence[float]) -> float:
 
 
 def _opacity_dice(looked: Sequence[Looked], threshold: float) -> float:
-    by_source: dict[str, list[float]] = {}
-    for each in looked:
-        opacity = np.isin(each.reference, (1, 2))
-        by_source.setdefault(each.source, []).append(_dice(opacity, each.opacity >= 255 * threshold))
-    return float(np.mean([np.mean(values) for values in by_source.values()]))
+    return _mean_of_sources(looked, lambda each: _dice(_is_opacity(each), each.opacity >= 255 * threshold))
 
 
 def _volume_error(looked: Sequence[Looked], threshold: float) -> float:
-    """Mean over sources of how far, relative to it, a volume lies from the planted one; whatever its sign."""
-    by_source: dict[str, list[float]] = {}
-    for each in looked:
-        planted = np.count_nonzero(np.isin(each.reference, (1, 2)))
+    """How far, relative to it, a volume lies from the planted one; whatever its sign."""
+
+    def error(each: Looked) -> float:
+        planted = np.count_nonzero(_is_opacity(each))
         found = np.count_nonzero(each.opacity >= 255 * threshold)
         if each.before is not None:
             found -= np.count_nonzero(each.before >= 255 * threshold)
-        by_source.setdefault(each.source, []).append(abs(found - planted) / max(planted, 1))
+        return abs(found - planted) / max(planted, 1)
+
+    return _mean_of_sources(looked, error)
+
+
+def _is_opacity(looked: Looked) -> NDArray[np.bool_]:
+    return np.isin(looked.reference, (1, 2))
+
+
+def _mean_of_sources(looked: Sequence[Looked], figure: Callable[[Looked], float]) -> float:
+    """Mean over sources of each source's mean."""
+    by_source: dict[str, list[float]] = {}
+    for each in looked:
+        by_source.setdefault(each.source, []).append(figure(each))
     return float(np.mean([np.mean(values) for values in by_source.values()]))
 
 
